@@ -1,0 +1,280 @@
+/* Every size of the core: meaning, unit, range, default, RAM cost per unit.
+ *
+ * A board is a set of these numbers: it defines what differs in `limpet_board.h` and builds with
+ * -DLIMPET_BOARD_CONFIG='"limpet_board.h"'. The defaults are the Linux profile, where untouched pages of
+ * .bss cost nothing. lwipopts.h and mbedtls_config.h take their numbers from here. */
+#ifndef LIMPET_APP_CONFIG_H
+#define LIMPET_APP_CONFIG_H
+
+#ifdef LIMPET_BOARD_CONFIG
+#include LIMPET_BOARD_CONFIG
+#endif
+
+/* ---- Configuration ---------------------------------------------------------------------------- */
+
+/* Bytes of krakend.json. 256..16 MiB. The text stays in place: struct config points into it. */
+#ifndef LIMPET_CONFIG_TEXT_LEN_MAX
+#define LIMPET_CONFIG_TEXT_LEN_MAX (1024u * 1024u)
+#endif
+
+/* Entries of endpoints[]. 1..4096. About 200 B each, plus its metric series. */
+#ifndef LIMPET_ENDPOINTS_MAX
+#define LIMPET_ENDPOINTS_MAX 256u
+#endif
+
+/* Backends of all endpoints together. 1..8192. About 150 B each, plus its metric series. */
+#ifndef LIMPET_BACKENDS_MAX
+#define LIMPET_BACKENDS_MAX 512u
+#endif
+
+/* Different entries of all "host" lists together (equal ones are stored once). 1..8192. 48 B each. */
+#ifndef LIMPET_HOSTS_MAX
+#define LIMPET_HOSTS_MAX 512u
+#endif
+
+/* {params} of one endpoint path. 1..32. 24 B each, in each exchange. */
+#ifndef LIMPET_PARAMS_MAX
+#define LIMPET_PARAMS_MAX 16u
+#endif
+
+/* Pieces of all endpoint paths and url_patterns together (literal text or {param}). 1..65535. 32 B each
+ * (16 B on 32 bit). */
+#ifndef LIMPET_SEGMENTS_MAX
+#define LIMPET_SEGMENTS_MAX (8u * LIMPET_BACKENDS_MAX)
+#endif
+
+/* Bytes of strings that config must keep and that do not stand verbatim in the text (unescaped strings,
+ * metric names with {x} turned into :x or {{.X}}). 256..1 MiB. 1 B each. */
+#ifndef LIMPET_CONFIG_STRINGS_LEN_MAX
+#define LIMPET_CONFIG_STRINGS_LEN_MAX (64u * 1024u)
+#endif
+
+/* Bytes of the scratch arena for cJSON's tree while a configuration is loaded; overlays memory that is
+ * used only after loading. About 64 B a JSON value on 64 bit, 40 B on 32 bit, plus the strings. */
+#ifndef LIMPET_SCRATCH_LEN
+#define LIMPET_SCRATCH_LEN (16u * 1024u * 1024u)
+#endif
+
+/* ---- Text ------------------------------------------------------------------------------------- */
+
+/* Nesting of JSON that is scanned, configuration and bodies. 4..255. 1 bit of stack each. */
+#ifndef LIMPET_JSON_DEPTH_MAX
+#define LIMPET_JSON_DEPTH_MAX 32u
+#endif
+
+/* Bytes of one log line. 128..4096. One buffer. */
+#ifndef LIMPET_LOG_LINE_MAX
+#define LIMPET_LOG_LINE_MAX 512u
+#endif
+
+/* ---- Connections ------------------------------------------------------------------------------ */
+
+/* Client connections of the gateway listener. 1..4096. One request head buffer, one pcb and one
+ * transport each. */
+#ifndef LIMPET_GATEWAY_CONNS
+#define LIMPET_GATEWAY_CONNS 512u
+#endif
+
+/* Client connections of the metrics listener; its slots are its own, so that /__stats/ stays reachable
+ * when the gateway is flooded. 1..64. */
+#ifndef LIMPET_STATS_CONNS
+#define LIMPET_STATS_CONNS 16u
+#endif
+
+/* Connections to backends and to InfluxDB together. 1..1024. One response head buffer each. */
+#ifndef LIMPET_BACKEND_CONNS
+#define LIMPET_BACKEND_CONNS 256u
+#endif
+
+/* Over-limit connections that are being told 503 at the same time; more are reset. 0..16. */
+#ifndef LIMPET_REJECT_CONNS
+#define LIMPET_REJECT_CONNS 8u
+#endif
+
+/* Bytes of a request line: above it 414 (RFC 9112 section 3 recommends at least 8000). 256..65535. */
+#ifndef LIMPET_REQUEST_LINE_MAX
+#define LIMPET_REQUEST_LINE_MAX 8192u
+#endif
+
+/* Bytes of a message head, start line included: above it 431, or the backend's error. 512..65535.
+ * One buffer per client and per backend connection. */
+#ifndef LIMPET_HEAD_LEN_MAX
+#define LIMPET_HEAD_LEN_MAX 16384u
+#endif
+
+/* Header fields of one message. 8..255. 16 B each (8 B on 32 bit), per connection. */
+#ifndef LIMPET_FIELDS_MAX
+#define LIMPET_FIELDS_MAX 96u
+#endif
+
+/* Bytes of a response head that we compose, and of a request head to a backend. 512..65535. One buffer
+ * per client connection and one per backend connection. */
+#ifndef LIMPET_HEAD_OUT_LEN_MAX
+#define LIMPET_HEAD_OUT_LEN_MAX 16384u
+#endif
+
+/* ---- Exchanges -------------------------------------------------------------------------------- */
+
+/* Requests in work at the same time. 1..4096. One per gateway connection is enough: more never run. */
+#ifndef LIMPET_EXCHANGES
+#define LIMPET_EXCHANGES LIMPET_GATEWAY_CONNS
+#endif
+
+/* Backend bodies held at the same time (not for no-op, which streams). 1..4096. */
+#ifndef LIMPET_BODIES
+#define LIMPET_BODIES 128u
+#endif
+
+/* Bytes of one held backend body: above it the body is that backend's error. 512..64 MiB. */
+#ifndef LIMPET_BODY_LEN_MAX
+#define LIMPET_BODY_LEN_MAX (1024u * 1024u)
+#endif
+
+/* Connections processed in one turn of app_poll; the rest wait for the next turn. 1..1024. */
+#ifndef LIMPET_WORK_PER_TURN
+#define LIMPET_WORK_PER_TURN 256u
+#endif
+
+/* ---- Deadlines (milliseconds) ----------------------------------------------------------------- */
+
+/* Whole request head after its first byte, and from accept to the first byte (the reference's metrics
+ * listener uses ReadHeaderTimeout 3 s; 408 after it). */
+#ifndef LIMPET_HEADER_TIMEOUT_MS
+#define LIMPET_HEADER_TIMEOUT_MS 3000u
+#endif
+
+/* Silence while a request body is read or a response is written. */
+#ifndef LIMPET_STALL_TIMEOUT_MS
+#define LIMPET_STALL_TIMEOUT_MS 10000u
+#endif
+
+/* An idle keep-alive client connection is closed after it. */
+#ifndef LIMPET_IDLE_TIMEOUT_MS
+#define LIMPET_IDLE_TIMEOUT_MS 60000u
+#endif
+
+/* An idle backend connection is kept for reuse for so long (Go's http.Transport keeps 90 s; nginx and
+ * Node close after 75 s and 5 s: a short time avoids stale ones). */
+#ifndef LIMPET_BACKEND_IDLE_TIMEOUT_MS
+#define LIMPET_BACKEND_IDLE_TIMEOUT_MS 4000u
+#endif
+
+/* A clean stop pushes what is buffered for at most so long. */
+#ifndef LIMPET_STOP_TIMEOUT_MS
+#define LIMPET_STOP_TIMEOUT_MS 3000u
+#endif
+
+/* ---- Metrics ---------------------------------------------------------------------------------- */
+
+/* Different endpoint names and different (layer, name) pairs of the proxy metrics. */
+#ifndef LIMPET_ENDPOINT_SERIES_MAX
+#define LIMPET_ENDPOINT_SERIES_MAX LIMPET_ENDPOINTS_MAX
+#endif
+#ifndef LIMPET_PROXY_SERIES_MAX
+#define LIMPET_PROXY_SERIES_MAX (LIMPET_ENDPOINTS_MAX + LIMPET_BACKENDS_MAX)
+#endif
+
+/* Status codes an endpoint counts by themselves; later ones count as "other". 2..255. 18 B each. */
+#ifndef LIMPET_STATUS_SLOTS
+#define LIMPET_STATUS_SLOTS 64u
+#endif
+
+/* Histograms with bucket memory at the same time, 4 x endpoints + 8. 8272 B each on Linux (profile L). */
+#ifndef LIMPET_HISTOGRAMS
+#define LIMPET_HISTOGRAMS (4u * LIMPET_ENDPOINTS_MAX + 8u)
+#endif
+
+/* ---- InfluxDB --------------------------------------------------------------------------------- */
+
+/* Bytes of window records that wait for InfluxDB in RAM. 1 KiB..1 GiB. */
+#ifndef LIMPET_SPOOL_LEN
+#define LIMPET_SPOOL_LEN (4u * 1024u * 1024u)
+#endif
+
+/* ---- lwIP ------------------------------------------------------------------------------------- */
+
+/* Bytes of a TCP segment. 536..16382. On slirp (host-local, MTU 65521) one send() a segment makes large
+ * segments several times faster; on other netifs the MTU bounds it anyway. */
+#ifndef LIMPET_TCP_MSS
+#define LIMPET_TCP_MSS 8960u
+#endif
+
+/* Segments in the receive window and in the send buffer of a connection. 2..64. */
+#ifndef LIMPET_TCP_WND_SEGMENTS
+#define LIMPET_TCP_WND_SEGMENTS 16u
+#endif
+#ifndef LIMPET_TCP_SND_SEGMENTS
+#define LIMPET_TCP_SND_SEGMENTS 16u
+#endif
+
+/* Received frames held by lwIP at the same time, and bytes of each. A frame larger than one is a chain. */
+#ifndef LIMPET_PBUFS
+#define LIMPET_PBUFS 2048u
+#endif
+#ifndef LIMPET_PBUF_LEN
+#define LIMPET_PBUF_LEN 9216u
+#endif
+
+/* pbufs that only refer to memory (one per segment being sent without copying). 24 B each. */
+#ifndef LIMPET_LWIP_REF_PBUFS
+#define LIMPET_LWIP_REF_PBUFS 4096u
+#endif
+
+/* Segments queued for sending on all connections. 32 B each (20 B on 32 bit). */
+#ifndef LIMPET_TCP_SEGS
+#define LIMPET_TCP_SEGS 16384u
+#endif
+
+/* Host names in lwIP's resolver: cached, and being asked for. About 280 B each. */
+#ifndef LIMPET_DNS_NAMES
+#define LIMPET_DNS_NAMES 16u
+#endif
+
+/* 1: windows above 64 kB (RFC 7323). */
+#ifndef LIMPET_TCP_WND_SCALE
+#define LIMPET_TCP_WND_SCALE 1
+#endif
+
+/* 1: the netif can talk to itself (unit tests only). */
+#ifndef LIMPET_NETIF_LOOPBACK
+#define LIMPET_NETIF_LOOPBACK 0
+#endif
+
+/* Bytes of lwIP's heap: copies of data that is being sent. */
+#ifndef LIMPET_LWIP_HEAP_LEN
+#define LIMPET_LWIP_HEAP_LEN (64u * 1024u * 1024u)
+#endif
+
+/* ---- Derived ---------------------------------------------------------------------------------- */
+
+#define LIMPET_TRANSPORTS                                                                             \
+    (LIMPET_GATEWAY_CONNS    /* clients of the gateway */                                             \
+     + LIMPET_STATS_CONNS    /* clients of the metrics listener */                                    \
+     + LIMPET_BACKEND_CONNS  /* backends and InfluxDB */                                              \
+     + LIMPET_REJECT_CONNS)  /* clients that are being told 503 */
+
+#define LIMPET_TIMERS                                                                                 \
+    (LIMPET_GATEWAY_CONNS + LIMPET_STATS_CONNS /* header, body, idle deadline: one a connection */    \
+     + LIMPET_REJECT_CONNS                                                                            \
+     + 2u * LIMPET_BACKEND_CONNS /* idle deadline of the connection, deadline of its call */          \
+     + 2u * LIMPET_EXCHANGES     /* deadline of the endpoint, of its pipe */                          \
+     + 8u)                       /* window tick, once a second, writer (2), stop, spare */
+
+/* One for each transport, and as many again that lwIP is still closing (FIN_WAIT, TIME_WAIT; the oldest
+ * TIME_WAIT is recycled when the pool is full), at most 32 more. */
+#define LIMPET_TCP_PCBS (LIMPET_TRANSPORTS + (LIMPET_TRANSPORTS < 32u ? LIMPET_TRANSPORTS : 32u))
+
+/* Segments one connection may queue: two a segment of the send buffer (head and body), at least 8. */
+#define LIMPET_TCP_SND_QUEUE (4u * LIMPET_TCP_SND_SEGMENTS)
+
+/* Room that makes a connection writable again. lwIP wants it below 65535 - 4 x MSS and below the buffer. */
+#define LIMPET_TCP_SND_LOWAT (2u * LIMPET_TCP_MSS)
+
+#define LIMPET_MS_TO_NS(ms) ((uint64_t)(ms) * UINT64_C(1000000))
+#define LIMPET_S_TO_NS(s) ((uint64_t)(s) * UINT64_C(1000000000))
+
+_Static_assert(LIMPET_REQUEST_LINE_MAX < LIMPET_HEAD_LEN_MAX, "the head holds the request line");
+_Static_assert(LIMPET_HEAD_LEN_MAX <= 65535u, "field offsets are 16 bit");
+_Static_assert(LIMPET_BACKENDS_MAX >= LIMPET_ENDPOINTS_MAX, "each endpoint has a backend at least");
+
+#endif

@@ -1,0 +1,145 @@
+/* krakend.json -> struct config: everything the daemon is told, checked and with defaults filled in.
+ *
+ * The text must stay in place and unchanged as long as the config is used: slices point into it, or into
+ * `strings` for what does not stand verbatim in it. Nothing of cJSON's tree survives config_load(). */
+#ifndef LIMPET_CONFIG_CONFIG_H
+#define LIMPET_CONFIG_CONFIG_H
+
+#include "app_config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/out.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_HEAD,
+              METHOD_OPTIONS, METHOD_CONNECT, METHOD_TRACE, METHOD_OTHER };
+
+enum encoding { ENCODING_JSON, ENCODING_NO_OP };
+
+/* Where a listener is reachable. ip4 0 = all addresses. Host byte order. */
+struct config_listen {
+    uint32_t ip4;
+    uint16_t port;
+};
+
+/* One place to send requests to: scheme, name or IPv4 literal, port. */
+struct config_host {
+    struct slice name;      /* without brackets, port and scheme */
+    struct slice authority; /* as it goes into the Host header: name, and :port unless it is the default */
+    uint16_t port;
+    bool tls;
+};
+
+/* One piece of a url_pattern or of an endpoint path. */
+enum segment_kind { SEGMENT_TEXT, SEGMENT_PARAM };
+struct config_segment {
+    enum segment_kind kind;
+    struct slice text;  /* literal bytes, or the parameter's name */
+    uint8_t param;      /* index into the endpoint's params */
+    bool in_query;      /* url_pattern: behind the '?' */
+};
+
+struct config_backend {
+    struct slice url_pattern;  /* as written, with one leading '/' */
+    struct slice metric_name;  /* {x} turned into {{.X}} */
+    enum method method;
+    enum encoding encoding;
+    uint16_t host_first; /* into config.host_refs */
+    uint16_t host_count; /* >= 1 */
+    uint16_t segment_first; /* into config.segments */
+    uint16_t segment_count;
+};
+
+struct config_endpoint {
+    struct slice path;        /* as written, cleaned: one leading '/' */
+    struct slice metric_name; /* {x} turned into :x */
+    enum method method;
+    enum encoding output_encoding;
+    uint32_t timeout_ms;   /* of the whole exchange; > 0 */
+    uint32_t cache_ttl_s;  /* 0 = no Cache-Control */
+    uint16_t backend_first; /* into config.backends */
+    uint16_t backend_count; /* >= 1 */
+    uint16_t segment_first; /* into config.segments: "/", text and params between slashes */
+    uint16_t segment_count;
+    uint8_t param_count;
+    bool declared; /* false: the built-in default configuration made it */
+};
+
+struct config_metrics {
+    bool enabled; /* the namespace is there */
+    bool proxy_disabled;
+    bool router_disabled;
+    bool backend_disabled;
+    bool endpoint_disabled; /* closes the metrics listener, nothing else */
+    uint64_t collection_time_ns; /* >= 1 s; default 60 s */
+    struct config_listen listen; /* default :8090 */
+};
+
+struct config_influx {
+    bool enabled;
+    struct config_host host;
+    struct slice base_path; /* of `address`, without a slash at the end; usually empty */
+    uint64_t ttl_ns;        /* >= 1 s; default 60 s */
+    struct slice db;        /* default "krakend" */
+    struct slice username;  /* empty = no authentication */
+    struct slice password;
+    uint32_t buffer_size;   /* datapoints */
+};
+
+/* For static placement; read what you need, change nothing. */
+struct config {
+    struct slice text;
+    struct config_listen listen; /* gateway: listen_ip and port; default :8080 */
+    uint32_t timeout_ms;  /* default 2000 */
+    uint32_t cache_ttl_s;
+    bool echo_endpoint;  /* /__echo/ */
+    bool debug_endpoint; /* /__debug/ */
+    enum log_level log_level;
+    struct config_metrics metrics;
+    struct config_influx influx;
+    uint16_t endpoint_count;
+    uint16_t backend_count;
+    uint16_t host_count;
+    uint16_t host_ref_count;
+    uint16_t segment_count;
+    struct config_endpoint endpoints[LIMPET_ENDPOINTS_MAX];
+    struct config_backend backends[LIMPET_BACKENDS_MAX];
+    struct config_host hosts[LIMPET_HOSTS_MAX];
+    uint16_t host_refs[2u * LIMPET_BACKENDS_MAX];
+    struct config_segment segments[LIMPET_SEGMENTS_MAX];
+    struct out strings_out;
+    char strings[LIMPET_CONFIG_STRINGS_LEN_MAX];
+};
+
+/* One thing that is wrong (or only worth a word), in the order of the text. Slices live during the call. */
+enum config_finding_kind {
+    CONFIG_ERROR,   /* the configuration is refused */
+    CONFIG_WARNING, /* accepted, but the user should know */
+    CONFIG_NO_EFFECT, /* an accepted key that changes nothing here (shown by `check`) */
+};
+struct config_finding {
+    enum config_finding_kind kind;
+    uint32_t line;   /* 1-based; 0 = the file as a whole */
+    uint32_t column; /* 1-based, in characters */
+    struct slice path;    /* "endpoints[0].backend[0].url_pattern"; empty = the file as a whole */
+    struct slice message; /* "expected a string, got 7" */
+};
+typedef void (*config_report_fn)(void *ctx, const struct config_finding *finding);
+
+/* Loads and checks. `scratch` (cJSON's tree) is free again on return. Every error is reported, in the
+ * order of the text; returns LIMPET_OK, or LIMPET_ERR_SYNTAX (the text is no JSON), LIMPET_ERR_RANGE (at
+ * least one error was reported), LIMPET_ERR_FULL (scratch too small; reported too). */
+LIMPET_WARN_UNUSED
+int config_load(struct config *config, struct slice text, void *scratch, size_t scratch_len,
+                config_report_fn report, void *report_ctx);
+
+/* `-p PORT` and `-d` of the command line win over the file. */
+void config_override_port(struct config *config, uint16_t port);
+
+struct slice method_name(enum method method);
+enum method method_from_name(struct slice name); /* METHOD_OTHER when unknown; case-sensitive */
+
+#endif

@@ -1,0 +1,18 @@
+/* lwIP's compiler and platform glue, the same for every port: C11, no OS. */
+#ifndef LIMPET_ARCH_CC_H
+#define LIMPET_ARCH_CC_H
+
+#include <stdint.h>
+
+/* Supplied by the port: uniform 32 bits for ports, transaction ids and sequence numbers. */
+uint32_t port_lwip_rand(void);
+/* Supplied by the port: an assertion inside lwIP failed. Does not return. */
+void port_lwip_panic(const char *text, const char *file, int line);
+
+#define LWIP_RAND() port_lwip_rand()
+#define LWIP_PLATFORM_ASSERT(text) port_lwip_panic((text), __FILE__, __LINE__)
+/* Only reached with LWIP_DEBUG, which we never define: no printf in the core. */
+#define LWIP_PLATFORM_DIAG(args) ((void)0)
+
+
+#endif

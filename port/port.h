@@ -1,0 +1,29 @@
+/* What a port supplies to the core. The core reaches the outside through this file and lwIP only.
+ *
+ * The core never reads a clock: the port's loop passes `struct port_time` to app_poll. */
+#ifndef LIMPET_PORT_H
+#define LIMPET_PORT_H
+
+#include "base/log.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Read once a frame batch by the port's loop and passed down. */
+struct port_time {
+    uint64_t mono_ns; /* since boot or any fixed point; never goes back; resolution 1 us or better */
+    int64_t unix_ns;  /* wall clock, ns since 1970; 0 while it is not known */
+};
+
+/* Seed and nonce material from a real source (getrandom, TRNG, stored seed). False: none available. */
+LIMPET_WARN_UNUSED
+bool port_entropy(void *buf, size_t len);
+
+/* Sink of struct log. Adds the time and the newline; false when the line was dropped. */
+bool port_log_sink(void *ctx, enum log_level level, struct slice line);
+
+/* Host name for InfluxDB's `host` tag; never empty. Static storage. */
+struct slice port_host_name(void);
+
+#endif
