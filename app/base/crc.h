@@ -1,4 +1,5 @@
-/* CRC-32 (IEEE 802.3, reflected 0xEDB88320), as zlib's crc32: start with 0, feed pieces in order. */
+/* CRC-32 (IEEE 802.3, reflected 0xEDB88320), as zlib's crc32: start with 0, feed pieces in
+ * order. */
 #ifndef LIMPET_BASE_CRC_H
 #define LIMPET_BASE_CRC_H
 

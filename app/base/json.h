@@ -1,7 +1,8 @@
 /* Strict JSON scanner over bytes (RFC 8259): accepts exactly the grammar, builds nothing.
  *
  * Depth is bounded by LIMPET_JSON_DEPTH_MAX with an explicit stack (no recursion). Used by the
- * configuration (before cJSON) and by the data path (spans of values). Slices point into the input. */
+ * configuration (before cJSON) and by the data path (spans of values). Slices point into the
+ * input. */
 #ifndef LIMPET_BASE_JSON_H
 #define LIMPET_BASE_JSON_H
 
@@ -12,11 +13,22 @@
 
 #include <stdint.h>
 
-enum json_type { JSON_NONE, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NONE,
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT,
+};
 
 enum json_utf8 {
-    JSON_UTF8_STRICT,  /* invalid UTF-8 in a string is LIMPET_ERR_SYNTAX (configuration) */
-    JSON_UTF8_REPLACE, /* tolerated; writers turn it into U+FFFD (backend bodies, as the reference) */
+    /* Invalid UTF-8 in a string is LIMPET_ERR_SYNTAX (configuration). */
+    JSON_UTF8_STRICT,
+    /* Tolerated; writers turn it into U+FFFD (backend bodies, as the reference). */
+    JSON_UTF8_REPLACE,
 };
 
 struct json_error {
@@ -24,19 +36,25 @@ struct json_error {
     const char *text; /* what is wrong, static */
 };
 
-/* Scans one value after optional white space.
- * > 0: bytes consumed up to the end of the value (trailing white space not included); value is the slice
- * LIMPET_ERR_SYNTAX, LIMPET_ERR_DEPTH: error filled; a truncated text is SYNTAX with offset == text.len */
+/* Scans one value after optional white space; what follows it is not looked at.
+ * > 0: bytes consumed up to the end of the value (trailing white space not included); `value` is
+ *      its span, without the white space in front
+ * LIMPET_ERR_SYNTAX, LIMPET_ERR_DEPTH: `error` is filled; a truncated text is SYNTAX with
+ *      offset == text.len
+ * text.len is at most INT_MAX (assert): the buffers of app_config.h are far smaller. */
 LIMPET_WARN_UNUSED
-int json_scan(struct slice text, enum json_utf8 utf8, struct slice *value, struct json_error *error);
+int json_scan(struct slice text, enum json_utf8 utf8, struct slice *value,
+              struct json_error *error);
 
-/* The whole text must be one value and white space around it: as json_scan, and "bytes after the value". */
+/* The whole text must be one value and white space around it, UTF-8 strict: as json_scan, and
+ * "bytes after the value". */
 LIMPET_WARN_UNUSED
 int json_check(struct slice text, struct json_error *error);
 
 enum json_type json_type_of(struct slice value); /* of an accepted value */
 
-/* Walks the members of an accepted object or the elements of an accepted array (not their insides). */
+/* Walks the members of an accepted object or the elements of an accepted array (not their
+ * insides). */
 struct json_iter {
     const char *at;
     const char *end;

@@ -1,9 +1,13 @@
 /* One line an event: level, the component's prefix, text.
  *
- * Use: struct out *o = log_begin(log, LOG_WARN, "[SERVICE: InfluxDB]"); out_text(o, "..."); log_end(log);
- * log_begin always returns a writer (a counting one below the level), so callers need no branch. A line
- * longer than LIMPET_LOG_LINE_MAX is cut and marked with "..."; control bytes (CR, LF, ESC, ...) from
- * peers are written as \xNN, so that nobody can forge a line. One line at a time: begin and end pair up. */
+ *     struct out *out = log_begin(log, LOG_WARN, "[SERVICE: InfluxDB]");
+ *     out_text(out, "...");
+ *     log_end(log);
+ *
+ * log_begin always returns a writer (a counting one below the level), so callers need no branch. A
+ * line longer than LIMPET_LOG_LINE_MAX is cut and marked with "..."; control bytes (CR, LF, ESC,
+ * ...) and invalid UTF-8 from peers are written as \xNN, so that nobody can forge a line. One line
+ * at a time: begin and end pair up. */
 #ifndef LIMPET_BASE_LOG_H
 #define LIMPET_BASE_LOG_H
 
@@ -12,7 +16,8 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_CRITICAL };
 
-/* Takes one finished line without time and without newline. Returns false when it had to drop it. */
+/* Takes one finished line, "LEVEL: [PREFIX] text", without time and without newline; it is valid
+ * during the call only. Returns false when it had to drop it. */
 typedef bool (*log_sink_fn)(void *ctx, enum log_level level, struct slice line);
 
 /* For static placement; do not touch the fields. */
@@ -21,6 +26,7 @@ struct log {
     void *sink_ctx;
     enum log_level level_min;
     enum log_level level; /* of the line being written */
+    bool open;            /* between log_begin and log_end */
     struct out out;
     uint64_t lines_written;
     uint64_t lines_dropped; /* the sink refused */
@@ -33,6 +39,7 @@ struct out *log_begin(struct log *log, enum log_level level, const char *prefix)
 void log_end(struct log *log);
 /* A line that is one fixed text. */
 void log_line(struct log *log, enum log_level level, const char *prefix, const char *text);
-const char *log_level_name(enum log_level level); /* "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL" */
+/* "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL" */
+const char *log_level_name(enum log_level level);
 
 #endif

@@ -7,19 +7,26 @@
 
 #include <stdint.h>
 
-/* Digits only, whole slice. LIMPET_ERR_SYNTAX (empty, other bytes), LIMPET_ERR_RANGE (above max). */
+/* Digits only, whole slice. LIMPET_ERR_SYNTAX (empty, other bytes), LIMPET_ERR_RANGE (above
+ * max). */
 LIMPET_WARN_UNUSED
 int num_parse_u64(struct slice s, uint64_t max, uint64_t *v);
 /* Hex digits only (chunk sizes, percent escapes). Same errors. */
 LIMPET_WARN_UNUSED
 int num_parse_hex(struct slice s, uint64_t max, uint64_t *v);
-/* Go's time.ParseDuration without sign: "1h30m", "1.5s", "250ms", units ns us (u+00B5 s, u+03BC s) ms s m h.
- * "0" is allowed as in Go. LIMPET_ERR_SYNTAX (no unit, unknown unit, empty), LIMPET_ERR_RANGE (> int64). */
+/* Go's time.ParseDuration without sign: "1h30m", "1.5s", "250ms", units ns us (u+00B5 s, u+03BC
+ * s) ms s m h. "0" is allowed as in Go. LIMPET_ERR_SYNTAX (no unit, unknown unit, empty),
+ * LIMPET_ERR_RANGE (> int64). */
 LIMPET_WARN_UNUSED
 int num_parse_duration_ns(struct slice s, uint64_t *ns);
 
-/* The shortest decimal digits that read back as v (v finite, > 0): digits without zeros at the end, and
- * the decimal exponent so that v = 0.d1d2d3... x 10^point. Returns the number of digits (1..17). */
+/* The decimal digits of v without leading zeros ("0" for 0). Returns their number (1..20). */
+#define NUM_U64_LEN_MAX 20
+size_t num_digits(uint64_t v, char digits[NUM_U64_LEN_MAX]);
+
+/* The shortest decimal digits that read back as v (v finite, > 0), of several the closest to v:
+ * digits without zeros at the end, and the decimal exponent so that v = 0.d1d2d3... x 10^point.
+ * Returns the number of digits (1..17). */
 #define NUM_SHORTEST_LEN_MAX 17
 int num_shortest(double v, char digits[NUM_SHORTEST_LEN_MAX], int *point);
 

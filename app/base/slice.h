@@ -1,7 +1,7 @@
 /* A span of bytes that somebody else owns. Never NUL terminated by contract.
  *
- * {NULL, 0} is the empty slice and equal to any other slice of length 0. The owner and the life time
- * are said where a slice is handed over. */
+ * {NULL, 0} is the empty slice and equal to any other slice of length 0. The owner and the life
+ * time are said where a slice is handed over. */
 #ifndef LIMPET_BASE_SLICE_H
 #define LIMPET_BASE_SLICE_H
 

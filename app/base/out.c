@@ -1,0 +1,367 @@
+#include "base/out.h"
+
+#include "base/num.h"
+#include "base/utf8.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The longest text of a double: sign, 17 digits, point, "e-308"; or 21 digits before the point. */
+#define DOUBLE_LEN_MAX 32
+#define DOUBLE_EXP_MIN_MAX 21
+
+static void put_into_buffer(struct out *out, const char *bytes, size_t len);
+static void put_through(struct out *out, const char *bytes, size_t len);
+static void flush_piece(struct out *out, const char *bytes, size_t len);
+static size_t format_exponent(char *text, const char *digits, size_t count, int exponent);
+static size_t format_plain(char *text, const char *digits, size_t count, int point);
+static size_t escape_sequence(char text[6], unsigned char byte);
+static size_t escape_rune(struct out *out, const char *at, const char *end);
+
+/* ---- Life cycle ----------------------------------------------------------------------------- */
+
+void out_init(struct out *out, char *buf, size_t size)
+{
+    assert(buf != NULL || size == 0);
+    *out = (struct out){.buf = buf, .size = size};
+}
+
+void out_init_flush(struct out *out, char *buf, size_t size, out_flush_fn flush, void *ctx)
+{
+    assert(flush != NULL);
+    assert(buf != NULL || size == 0);
+    *out = (struct out){.buf = buf, .size = size, .flush = flush, .flush_ctx = ctx};
+}
+
+void out_init_count(struct out *out)
+{
+    *out = (struct out){.counting = true};
+}
+
+struct slice out_slice(const struct out *out)
+{
+    return (struct slice){out->buf, out->used};
+}
+
+int out_err(const struct out *out)
+{
+    return out->err;
+}
+
+void out_rewind(struct out *out, size_t used)
+{
+    assert(!out->counting && out->flush == NULL);
+    assert(used <= out->used);
+    out->used = used;
+    out->total = used;
+    out->err = LIMPET_OK;
+}
+
+int out_finish(struct out *out)
+{
+    if (out->err == LIMPET_OK && out->flush != NULL && out->used > 0) {
+        flush_piece(out, out->buf, out->used);
+        out->used = out->err == LIMPET_OK ? 0 : out->used;
+    }
+    return out->err;
+}
+
+/* ---- Bytes ---------------------------------------------------------------------------------- */
+
+void out_bytes(struct out *out, const char *bytes, size_t len)
+{
+    if (out->err != LIMPET_OK || len == 0) {
+        return;
+    }
+    if (len <= out->size - out->used) {
+        memcpy(out->buf + out->used, bytes, len);
+        out->used += len;
+        out->total += len;
+    } else if (out->counting) {
+        out->total += len;
+    } else if (out->flush != NULL) {
+        put_through(out, bytes, len);
+    } else {
+        put_into_buffer(out, bytes, len);
+    }
+}
+
+/* More than fits: keeps the beginning, so that a cut text is still of use (a log line). */
+static void put_into_buffer(struct out *out, const char *bytes, size_t len)
+{
+    size_t room = out->size - out->used;
+    assert(room < len);
+    if (room > 0) {
+        memcpy(out->buf + out->used, bytes, room);
+    }
+    out->used += room;
+    out->total += room;
+    out->err = LIMPET_ERR_FULL;
+}
+
+/* More than fits: first what waits, then the piece, which only waits if it fits then. */
+static void put_through(struct out *out, const char *bytes, size_t len)
+{
+    if (out_finish(out) != LIMPET_OK) {
+        return;
+    }
+    if (len < out->size) {
+        memcpy(out->buf, bytes, len);
+        out->used = len;
+    } else {
+        flush_piece(out, bytes, len);
+    }
+    if (out->err == LIMPET_OK) {
+        out->total += len;
+    }
+}
+
+static void flush_piece(struct out *out, const char *bytes, size_t len)
+{
+    out->err = out->flush(out->flush_ctx, bytes, len);
+    assert(out->err <= LIMPET_OK);
+}
+
+void out_text(struct out *out, const char *cstr)
+{
+    out_bytes(out, cstr, strlen(cstr));
+}
+
+void out_put(struct out *out, struct slice s)
+{
+    out_bytes(out, s.ptr, s.len);
+}
+
+void out_char(struct out *out, char c)
+{
+    out_bytes(out, &c, 1);
+}
+
+/* ---- Numbers -------------------------------------------------------------------------------- */
+
+void out_u64(struct out *out, uint64_t v)
+{
+    char digits[NUM_U64_LEN_MAX];
+    out_bytes(out, digits, num_digits(v, digits));
+}
+
+void out_i64(struct out *out, int64_t v)
+{
+    if (v < 0) {
+        out_char(out, '-');
+    }
+    /* Negated as unsigned: -INT64_MIN does not exist. */
+    out_u64(out, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void out_u64_pad(struct out *out, uint64_t v, unsigned digits_min)
+{
+    char digits[NUM_U64_LEN_MAX];
+    size_t count = num_digits(v, digits);
+    for (size_t i = count; i < digits_min; i++) {
+        out_char(out, '0');
+    }
+    out_bytes(out, digits, count);
+}
+
+void out_hex(struct out *out, uint64_t v, unsigned digits)
+{
+    char text[16];
+    unsigned count = 0;
+    do {
+        text[sizeof(text) - 1 - count] = "0123456789abcdef"[v & 15u];
+        v >>= 4;
+        count++;
+    } while (v != 0);
+    for (unsigned i = count; i < digits; i++) {
+        out_char(out, '0');
+    }
+    out_bytes(out, text + sizeof(text) - count, count);
+}
+
+void out_double(struct out *out, double v, int exp_min)
+{
+    assert(exp_min >= 1 && exp_min <= DOUBLE_EXP_MIN_MAX);
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof(bits));
+    uint64_t magnitude = bits & (UINT64_MAX >> 1);
+    if (magnitude >= UINT64_C(0x7FF) << 52) { /* Inf and NaN */
+        out_char(out, '0');
+        return;
+    }
+    char text[DOUBLE_LEN_MAX];
+    size_t len = 0;
+    if (bits != magnitude) {
+        text[len++] = '-';
+    }
+    if (magnitude == 0) {
+        text[len++] = '0';
+        out_bytes(out, text, len);
+        return;
+    }
+    char digits[NUM_SHORTEST_LEN_MAX];
+    int point;
+    memcpy(&v, &magnitude, sizeof(v));
+    size_t count = (size_t)num_shortest(v, digits, &point);
+    if (point - 1 < -4 || point - 1 >= exp_min) {
+        len += format_exponent(text + len, digits, count, point - 1);
+    } else {
+        len += format_plain(text + len, digits, count, point);
+    }
+    assert(len <= sizeof(text));
+    out_bytes(out, text, len);
+}
+
+/* d.ddde+xx */
+static size_t format_exponent(char *text, const char *digits, size_t count, int exponent)
+{
+    size_t len = 0;
+    text[len++] = digits[0];
+    if (count > 1) {
+        text[len++] = '.';
+        memcpy(text + len, digits + 1, count - 1);
+        len += count - 1;
+    }
+    text[len++] = 'e';
+    text[len++] = exponent < 0 ? '-' : '+';
+    unsigned e = (unsigned)(exponent < 0 ? -exponent : exponent);
+    if (e >= 100) {
+        text[len++] = (char)('0' + e / 100);
+    }
+    text[len++] = (char)('0' + e / 10 % 10);
+    text[len++] = (char)('0' + e % 10);
+    return len;
+}
+
+/* 0.000ddd, dd.ddd or ddd000 */
+static size_t format_plain(char *text, const char *digits, size_t count, int point)
+{
+    size_t len = 0;
+    size_t whole = point > 0 ? (size_t)point : 0;
+    if (whole == 0) {
+        size_t zeros = (size_t)-point;
+        text[0] = '0';
+        text[1] = '.';
+        memset(text + 2, '0', zeros);
+        memcpy(text + 2 + zeros, digits, count);
+        return 2 + zeros + count;
+    }
+    size_t before = whole < count ? whole : count;
+    memcpy(text, digits, before);
+    memset(text + before, '0', whole - before);
+    len = whole;
+    if (count > whole) {
+        text[len++] = '.';
+        memcpy(text + len, digits + whole, count - whole);
+        len += count - whole;
+    }
+    return len;
+}
+
+/* Hours and minutes are left out only in front of the first unit that is not 0, as in Go. */
+void out_duration_ms(struct out *out, uint64_t ms)
+{
+    if (ms > 0 && ms < 1000) {
+        out_u64(out, ms);
+        out_text(out, "ms");
+        return;
+    }
+    uint64_t seconds = ms / 1000;
+    unsigned fraction = (unsigned)(ms % 1000);
+    if (seconds >= 3600) {
+        out_u64(out, seconds / 3600);
+        out_char(out, 'h');
+    }
+    if (seconds >= 60) {
+        out_u64(out, seconds / 60 % 60);
+        out_char(out, 'm');
+    }
+    out_u64(out, seconds % 60);
+    if (fraction > 0) {
+        unsigned digits = fraction % 100 == 0 ? 1 : (fraction % 10 == 0 ? 2 : 3);
+        out_char(out, '.');
+        out_u64_pad(out, digits == 1 ? fraction / 100 : (digits == 2 ? fraction / 10 : fraction),
+                    digits);
+    }
+    out_char(out, 's');
+}
+
+/* ---- JSON strings --------------------------------------------------------------------------- */
+
+static bool needs_escape(unsigned char byte, bool html)
+{
+    return byte < 0x20 || byte == '"' || byte == '\\' ||
+           (html && (byte == '&' || byte == '<' || byte == '>'));
+}
+
+void out_json_escaped(struct out *out, struct slice s, bool html)
+{
+    if (s.len == 0) {
+        return;
+    }
+    const char *at = s.ptr;
+    const char *end = at + s.len;
+    const char *run = at; /* bytes from here on stand for themselves */
+    while (at < end) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte < 0x80 && !needs_escape(byte, html)) {
+            at++;
+            continue;
+        }
+        int len = byte < 0x80 ? UTF8_BAD : utf8_len(at, end);
+        /* U+2028 and U+2029 are E2 80 A8 and E2 80 A9. */
+        bool separator = html && len == 3 && memcmp(at, "\xE2\x80", 2) == 0 &&
+                         (unsigned char)(at[2] & ~1) == 0xA8;
+        if (len > 0 && !separator) {
+            at += len;
+            continue;
+        }
+        out_bytes(out, run, (size_t)(at - run));
+        at += escape_rune(out, at, end);
+        run = at;
+    }
+    out_bytes(out, run, (size_t)(at - run));
+}
+
+/* Writes what stands for the bytes at `at`, which cannot stand for themselves; returns their
+ * number. */
+static size_t escape_rune(struct out *out, const char *at, const char *end)
+{
+    unsigned char byte = (unsigned char)*at;
+    if (byte < 0x80) {
+        char text[6];
+        out_bytes(out, text, escape_sequence(text, byte));
+        return 1;
+    }
+    if (utf8_len(at, end) == 3) {
+        out_text(out, at[2] == '\xA8' ? "\\u2028" : "\\u2029");
+        return 3;
+    }
+    out_text(out, UTF8_REPLACEMENT);
+    return 1;
+}
+
+static size_t escape_sequence(char text[6], unsigned char byte)
+{
+    static const char short_forms[] = "\"\"\\\\\nn\rr\tt"; /* byte, its letter */
+    text[0] = '\\';
+    for (size_t i = 0; i < sizeof(short_forms) - 1; i += 2) {
+        if ((unsigned char)short_forms[i] == byte) {
+            text[1] = short_forms[i + 1];
+            return 2;
+        }
+    }
+    text[1] = 'u';
+    text[2] = '0';
+    text[3] = '0';
+    text[4] = (char)('0' + (byte >> 4));
+    text[5] = "0123456789abcdef"[byte & 15u];
+    return 6;
+}
+
+void out_json_string(struct out *out, struct slice s)
+{
+    out_char(out, '"');
+    out_json_escaped(out, s, false);
+    out_char(out, '"');
+}
