@@ -18,9 +18,9 @@
  * legal: every allocation then fails. Asserts that no arena is active. */
 void cjson_arena_begin(void *buf, size_t len);
 
-/* Ends the arena; every pointer cJSON gave out is dead. Returns the most bytes of `buf` that were in
- * use at one time, the arena's own words and padding included: with a buffer of that size (and the
- * same alignment) the same work succeeds. */
+/* Ends the arena; every pointer cJSON gave out is dead. Returns the most bytes of `buf` that were
+ * in use at one time, the arena's own words and padding included: with a buffer of that size (and
+ * the same alignment) the same work succeeds. */
 size_t cjson_arena_end(void);
 
 /* For cJSON.c only. Blocks are aligned for any type. NULL when the buffer is full, when the size is

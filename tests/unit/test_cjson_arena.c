@@ -1,4 +1,4 @@
-/* The arena below cJSON: alignment, give-back, exhaustion at every size, and the high-water mark. */
+/* The arena below cJSON: alignment, give-back, exhaustion at every size, high-water mark. */
 #include "cJSON.h"
 #include "cjson_arena.h"
 #include "check.h"
