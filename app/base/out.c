@@ -1,5 +1,6 @@
 #include "base/out.h"
 
+#include "base/byte.h"
 #include "base/num.h"
 #include "base/utf8.h"
 
@@ -288,27 +289,21 @@ void out_duration_ms(struct out *out, uint64_t ms)
 
 /* ---- JSON strings --------------------------------------------------------------------------- */
 
-static bool needs_escape(unsigned char byte, bool html)
-{
-    return byte < 0x20 || byte == '"' || byte == '\\' ||
-           (html && (byte == '&' || byte == '<' || byte == '>'));
-}
-
 void out_json_escaped(struct out *out, struct slice s, bool html)
 {
     if (s.len == 0) {
         return;
     }
+    unsigned plain = html ? BYTE_PLAIN_HTML : BYTE_PLAIN;
     const char *at = s.ptr;
     const char *end = at + s.len;
     const char *run = at; /* bytes from here on stand for themselves */
     while (at < end) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte < 0x80 && !needs_escape(byte, html)) {
+        if (byte_is(*at, plain)) {
             at++;
             continue;
         }
-        int len = byte < 0x80 ? UTF8_BAD : utf8_len(at, end);
+        int len = (unsigned char)*at < 0x80 ? UTF8_BAD : utf8_len(at, end);
         /* U+2028 and U+2029 are E2 80 A8 and E2 80 A9. */
         bool separator = html && len == 3 && memcmp(at, "\xE2\x80", 2) == 0 &&
                          (unsigned char)(at[2] & ~1) == 0xA8;
