@@ -47,6 +47,7 @@ struct app {
     uint64_t turn_ns_max; /* longest loop turn seen */
     uint64_t last_poll_ns;
     bool stopping;
+    bool last_window_closed;
     bool stopped;
 };
 

@@ -1,7 +1,9 @@
 /* The InfluxDB writer: one state machine that delivers closed windows, oldest first, each once.
  *
- * writer_window() turns the window that has just closed into one compact record in the spool (influx/spool); the
- * text is made while it is sent (influx/lines), and the same record always gives the same bytes. */
+ * writer_window() turns the window that has just closed into one compact record in the spool. Every `ttl` the
+ * records that wait are sent in batches; the text is made while it is sent. A window is written when the server
+ * took at least one of its points. What fails is tried again with exponential back-off; what the server will
+ * never take is dropped after its answer. produced = written + dropped + waiting, at every moment. */
 #ifndef LIMPET_INFLUX_WRITER_H
 #define LIMPET_INFLUX_WRITER_H
 
@@ -9,13 +11,21 @@
 #include "base/log.h"
 #include "base/timer.h"
 #include "config/config.h"
+#include "influx/lines.h"
 #include "influx/spool.h"
 #include "metrics/metrics.h"
 #include "web/client.h"
 
-enum writer_state { WRITER_OFF, WRITER_RESTING, WRITER_SENDING, WRITER_WAITING, WRITER_STOPPED };
+enum writer_state {
+    WRITER_OFF,     /* telemetry/influx is not configured */
+    WRITER_PINGING, /* asks once at the start who is there */
+    WRITER_RESTING, /* until the next ttl */
+    WRITER_SENDING, /* a batch is on its way */
+    WRITER_WAITING, /* for the next try after a failure */
+    WRITER_STOPPED,
+};
 
-/* For static placement; do not touch the fields. */
+/* For static placement; read the counters, do not touch the fields. */
 struct writer {
     const struct config_influx *config;
     const struct metrics *metrics;
@@ -24,37 +34,57 @@ struct writer {
     struct log *log;
     struct slice host_name;
     enum writer_state state;
+    bool stopping;
     struct client_call call;
-    struct timer timer;        /* next push, or back-off */
-    struct timer call_timer;   /* deadline of the request */
+    struct timer timer;      /* next push or next try */
+    struct timer call_timer; /* deadline of the request */
+    uint64_t next_push_ns;   /* phase + n x ttl */
+    uint64_t now_ns;
+    int64_t unix_ns;       /* 0 = the wall clock is not known */
+    int64_t clock_base_ns; /* unix - monotonic when the clock became known: dates earlier windows */
+    int64_t last_stamp_ns; /* stamps strictly increase */
+    uint32_t jitter;       /* state of the back-off's random walk */
+
+    /* The batch in flight: the oldest `batch_count` records. */
+    size_t batch_count;
+    size_t batch_count_max; /* halved when the server says 413, 1 to find a refused window */
+    uint64_t batch_points;
+    uint64_t body_len;
+    size_t records_begun; /* of the batch, whose lines were or are being sent */
+    struct lines lines;
+    size_t line_sent; /* bytes of the current line that were taken */
+    size_t line_skip; /* of them, still to be passed over while it is composed again */
+
+    /* The answer. */
+    unsigned status;
+    uint32_t retry_after_s;
+    size_t answer_len;
+    char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body, for the log */
+
+    unsigned failures;        /* in a row */
+    unsigned logged_status;   /* of the last failure that was logged at full length */
     struct spool spool;
-    struct slice record;       /* being sent; points into the spool */
-    size_t line_cursor;        /* next line of the record to write */
-    uint64_t body_len;         /* of the request, counted in a first pass */
-    uint64_t body_sent;
-    unsigned failures;         /* in a row */
     uint64_t windows_produced;
     uint64_t windows_written;
-    uint64_t windows_dropped;  /* produced = written + dropped + in the spool, always */
+    uint64_t windows_dropped;
     uint64_t points_written;
     uint64_t points_refused;
     uint64_t writes_ok;
     uint64_t writes_failed;
-    uint64_t now_ns;
-    int64_t unix_ns;
-    int64_t last_stamp_ns;     /* stamps strictly increase */
-    bool stopping;
 };
 
-/* influx->enabled false: everything below does nothing. */
+/* influx->enabled false: everything below does nothing. `host_name` must outlive the writer. */
 void writer_init(struct writer *writer, const struct config_influx *influx, const struct metrics *metrics,
                  struct client *client, struct timers *timers, struct log *log, struct slice host_name);
+/* Start: the ping, and the first push after one ttl. After writer_set_time. */
+void writer_start(struct writer *writer);
+/* Once a turn, before timers and events. unix_ns 0: the wall clock is not known. */
 void writer_set_time(struct writer *writer, uint64_t now_ns, int64_t unix_ns);
-/* Right after metrics_tick() closed a window. */
+/* Right after metrics_tick() or metrics_close_window() closed a window. */
 void writer_window(struct writer *writer);
-/* Clean stop: push what waits now, without resting; writer_stopped() when done or given up. */
+/* Clean stop: pushes what waits, without resting and without trying again after a failure. */
 void writer_stop(struct writer *writer);
-void writer_give_up(struct writer *writer); /* deadline of the stop: counts and logs what is dropped */
-bool writer_stopped(const struct writer *writer);
+void writer_give_up(struct writer *writer); /* the stop's deadline: counts and logs what is dropped */
+bool writer_stopped(const struct writer *writer); /* also true when the writer is off */
 
 #endif

@@ -1,0 +1,174 @@
+/* The one file that knows all rooms: wires them, gives them their turn, stops them in order. */
+#include "app.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+static void init_metrics(struct app *app, uint64_t now_ns);
+static void init_servers(struct app *app);
+static int start_listeners(struct app *app);
+static void set_time(struct app *app, const struct port_time *now);
+static void close_due_window(struct app *app, uint64_t now_ns);
+static void stop_step(struct app *app, uint64_t now_ns);
+static void stop_deadline(struct timer *timer, void *ctx, uint64_t now_ns);
+static bool servers_empty(const struct app *app);
+
+/* ---- Life cycle ------------------------------------------------------------------------------- */
+
+/* Everything behind `config` is used only after loading, so the tree of the configuration may lie there. */
+int app_load(struct app *app, struct slice text, config_report_fn report, void *report_ctx) {
+    size_t scratch_at = offsetof(struct app, log);
+    return config_load(&app->config, text, (char *)app + scratch_at,
+                       sizeof(struct app) - scratch_at, report, report_ctx);
+}
+
+int app_init(struct app *app, const struct app_options *options, const struct port_time *now) {
+    const struct config *config = &app->config;
+    assert(config->endpoint_count <= LIMPET_ENDPOINTS_MAX);
+    log_init(&app->log, port_log_sink, NULL, config->log_level);
+    timers_init(&app->timers, app->timer_heap, LIMPET_TIMERS);
+    net_init(&app->net, &app->log, options->loopback_ip4);
+    init_metrics(app, now->mono_ns);
+    client_init(&app->client, &app->net, &app->timers, &app->log, app->backend_conns,
+                LIMPET_BACKEND_CONNS);
+    int err = gateway_init(&app->gateway, config, &app->metrics, &app->client, &app->timers,
+                           &app->log);
+    if (err != LIMPET_OK) {
+        return err;
+    }
+    report_init(&app->report, &app->metrics, &app->log, options->argv, options->argc);
+    writer_init(&app->writer, &config->influx, &app->metrics, &app->client, &app->timers, &app->log,
+                options->host_name);
+    init_servers(app);
+    set_time(app, now);
+    app->start_ns = now->mono_ns;
+    app->last_poll_ns = now->mono_ns;
+    err = start_listeners(app);
+    if (err == LIMPET_OK) {
+        writer_start(&app->writer);
+    }
+    return err;
+}
+
+static void init_metrics(struct app *app, uint64_t now_ns) {
+    const struct config_metrics *from = &app->config.metrics;
+    struct metrics_options options = {
+        .router_disabled = from->router_disabled,
+        .proxy_disabled = from->proxy_disabled,
+        .backend_disabled = from->backend_disabled,
+        .collection_time_ns = from->collection_time_ns,
+    };
+    metrics_init(&app->metrics, &options, now_ns);
+}
+
+static void init_servers(struct app *app) {
+    const struct server_options options = {
+        .header_timeout_ms = LIMPET_HEADER_TIMEOUT_MS,
+        .stall_timeout_ms = LIMPET_STALL_TIMEOUT_MS,
+        .idle_timeout_ms = LIMPET_IDLE_TIMEOUT_MS,
+        .body_len_max = UINT64_MAX,
+        .log_prefix = "[SERVICE: Gateway]",
+    };
+    struct server_handler handler = gateway_handler(&app->gateway);
+    server_init(&app->gateway_server, &app->net, &app->timers, &app->log, app->gateway_conns,
+                LIMPET_GATEWAY_CONNS, &handler, &options);
+    struct server_options stats_options = options;
+    stats_options.log_prefix = "[SERVICE: Stats]";
+    stats_options.body_len_max = 0;
+    handler = report_handler(&app->report);
+    server_init(&app->stats_server, &app->net, &app->timers, &app->log, app->stats_conns,
+                LIMPET_STATS_CONNS, &handler, &stats_options);
+}
+
+static int start_listeners(struct app *app) {
+    int err = server_start(&app->gateway_server, app->config.listen.port);
+    const struct config_metrics *metrics = &app->config.metrics;
+    if (err != LIMPET_OK || !metrics->enabled || metrics->endpoint_disabled) {
+        return err;
+    }
+    return server_start(&app->stats_server, metrics->listen.port);
+}
+
+/* ---- The turn --------------------------------------------------------------------------------- */
+
+/* Timers expire against the time of the turn before: when a deadline passes, peers get one full turn of
+ * frames first, however long the loop itself was busy. */
+uint64_t app_poll(struct app *app, const struct port_time *now) {
+    uint64_t before_ns = app->last_poll_ns;
+    assert(now->mono_ns >= before_ns);
+    set_time(app, now);
+    bool more = net_poll(&app->net, LIMPET_WORK_PER_TURN);
+    timers_expire(&app->timers, before_ns, LIMPET_WORK_PER_TURN);
+    close_due_window(app, now->mono_ns);
+    if (app->stopping) {
+        stop_step(app, now->mono_ns);
+    }
+    app->last_poll_ns = now->mono_ns;
+    uint64_t timer_ns = timers_next_ns(&app->timers);
+    uint64_t tick_ns = metrics_next_tick_ns(&app->metrics);
+    uint64_t next_ns = timer_ns < tick_ns ? timer_ns : tick_ns;
+    return more ? now->mono_ns : next_ns;
+}
+
+static void set_time(struct app *app, const struct port_time *now) {
+    server_set_time(&app->gateway_server, now->mono_ns, now->unix_ns);
+    server_set_time(&app->stats_server, now->mono_ns, now->unix_ns);
+    client_set_time(&app->client, now->mono_ns);
+    gateway_set_time(&app->gateway, now->mono_ns, now->unix_ns);
+    writer_set_time(&app->writer, now->mono_ns, now->unix_ns);
+}
+
+static void close_due_window(struct app *app, uint64_t now_ns) {
+    if (metrics_tick(&app->metrics, now_ns)) {
+        writer_window(&app->writer);
+    }
+}
+
+/* ---- The stop --------------------------------------------------------------------------------- */
+
+void app_stop(struct app *app, const struct port_time *now) {
+    if (app->stopping) {
+        return;
+    }
+    app->stopping = true;
+    server_stop(&app->gateway_server);
+    server_stop(&app->stats_server);
+    timer_set(&app->timers, &app->stop_timer,
+              now->mono_ns + LIMPET_MS_TO_NS(LIMPET_STOP_TIMEOUT_MS), stop_deadline, app);
+}
+
+bool app_stopped(const struct app *app) {
+    return app->stopped;
+}
+
+/* Running requests end first, so that the last window counts them; then it is closed and pushed. */
+static void stop_step(struct app *app, uint64_t now_ns) {
+    if (!app->last_window_closed && servers_empty(app)) {
+        app->last_window_closed = true;
+        metrics_close_window(&app->metrics, now_ns);
+        writer_window(&app->writer);
+        writer_stop(&app->writer);
+    }
+    if (app->last_window_closed && writer_stopped(&app->writer)) {
+        timer_cancel(&app->timers, &app->stop_timer);
+        client_close_idle(&app->client);
+        app->stopped = true;
+    }
+}
+
+static void stop_deadline(struct timer *timer, void *ctx, uint64_t now_ns) {
+    (void)timer;
+    struct app *app = ctx;
+    if (!app->last_window_closed) {
+        app->last_window_closed = true;
+        metrics_close_window(&app->metrics, now_ns);
+        writer_window(&app->writer);
+    }
+    writer_give_up(&app->writer);
+    app->stopped = true;
+}
+
+static bool servers_empty(const struct app *app) {
+    return app->gateway_server.used == 0 && app->stats_server.used == 0;
+}

@@ -1,0 +1,519 @@
+/* States and what moves them:
+ *
+ *   PINGING --answer or failure--> RESTING --ttl--> SENDING --2xx--> SENDING (more waits) or RESTING
+ *   SENDING --failure--> WAITING --back-off--> SENDING         stop: SENDING until empty or one failure
+ */
+#include "influx/writer.h"
+
+#include "base/num.h"
+#include "influx/outcome.h"
+#include "influx/request.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define PREFIX "[SERVICE: InfluxDB]"
+/* A push comes this long after the window's close when ttl and collection_time are equal. */
+#define PUSH_PHASE_NS LIMPET_MS_TO_NS(200)
+
+static void store_window(struct writer *w, const struct record_info *info);
+static void forget_batch(struct writer *w, size_t left);
+static uint32_t count_points(struct writer *w, struct slice record);
+static void open_record(const struct writer *w, struct slice record, struct lines *lines);
+static void push(struct writer *w);
+static void rest(struct writer *w);
+static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns);
+static void choose_batch(struct writer *w);
+static void start_call(struct writer *w, bool ping);
+static void compose_ping(void *ctx, struct out *head);
+static void compose_write(void *ctx, struct out *head);
+static void on_event(void *ctx, struct client_call *call);
+static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns);
+static void send_lines(struct writer *w);
+static bool send_line(struct writer *w);
+static int flush_line(void *ctx, const char *bytes, size_t len);
+static void read_answer(struct writer *w);
+static void end_call(struct writer *w, int err);
+static void end_ping(struct writer *w, int err);
+static void end_write(struct writer *w, int err);
+static void written(struct writer *w, uint64_t points_refused);
+static void refused(struct writer *w);
+static void pop_batch(struct writer *w);
+static void failed(struct writer *w, int err);
+static uint64_t backoff_ns(struct writer *w);
+static void log_answer(struct writer *w, enum log_level level, const char *what, int err);
+static void log_dropped(struct writer *w, size_t count, const char *why);
+
+/* ---- Life cycle ------------------------------------------------------------------------------- */
+
+void writer_init(struct writer *w, const struct config_influx *influx, const struct metrics *metrics,
+                 struct client *client, struct timers *timers, struct log *log,
+                 struct slice host_name) {
+    w->config = influx;
+    w->metrics = metrics;
+    w->client = client;
+    w->timers = timers;
+    w->log = log;
+    w->host_name = host_name;
+    w->state = WRITER_OFF;
+    w->batch_count_max = SIZE_MAX;
+    spool_init(&w->spool);
+}
+
+void writer_start(struct writer *w) {
+    if (!w->config->enabled) {
+        return;
+    }
+    w->jitter = (uint32_t)(w->now_ns >> 10) | 1u;
+    w->next_push_ns = w->now_ns + w->config->ttl_ns + PUSH_PHASE_NS;
+    w->state = WRITER_PINGING;
+    start_call(w, true);
+}
+
+void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns) {
+    if (w->unix_ns == 0 && unix_ns != 0) {
+        w->clock_base_ns = unix_ns - (int64_t)now_ns;
+    }
+    w->now_ns = now_ns;
+    w->unix_ns = unix_ns;
+}
+
+void writer_window(struct writer *w) {
+    if (w->state == WRITER_OFF || w->state == WRITER_STOPPED) {
+        return;
+    }
+    const struct metrics_window *window = metrics_window(w->metrics);
+    struct record_info info = {.seq = window->seq, .mono_ns = window->close_ns};
+    if (w->unix_ns != 0) {
+        /* Whole seconds are sent, so that is the step that keeps stamps apart. */
+        int64_t close_ns = w->unix_ns - (int64_t)(w->now_ns - window->close_ns);
+        int64_t least_ns = w->last_stamp_ns + (int64_t)LIMPET_S_TO_NS(1);
+        info.dated = true;
+        info.unix_ns = close_ns > least_ns ? close_ns : least_ns;
+        w->last_stamp_ns = info.unix_ns - info.unix_ns % (int64_t)LIMPET_S_TO_NS(1);
+    }
+    w->windows_produced++;
+    store_window(w, &info);
+}
+
+void writer_stop(struct writer *w) {
+    w->stopping = true;
+    if (w->state == WRITER_RESTING || w->state == WRITER_WAITING) {
+        timer_cancel(w->timers, &w->timer);
+        push(w);
+    } else if (w->state == WRITER_PINGING) {
+        end_call(w, LIMPET_ERR_CANCELED);
+    }
+}
+
+void writer_give_up(struct writer *w) {
+    if (w->state == WRITER_OFF || w->state == WRITER_STOPPED) {
+        return;
+    }
+    client_cancel(&w->call);
+    timer_cancel(w->timers, &w->call_timer);
+    timer_cancel(w->timers, &w->timer);
+    w->batch_count = 0;
+    size_t left = spool_count(&w->spool);
+    if (left > 0) {
+        w->windows_dropped += left;
+        log_dropped(w, left, "stopped before InfluxDB took them");
+        spool_init(&w->spool);
+    }
+    w->state = WRITER_STOPPED;
+}
+
+bool writer_stopped(const struct writer *w) {
+    return w->state == WRITER_OFF || w->state == WRITER_STOPPED;
+}
+
+/* ---- Into the spool --------------------------------------------------------------------------- */
+
+/* Counted first, then written in place: a record lies in one piece. */
+static void store_window(struct writer *w, const struct record_info *info) {
+    struct out out;
+    out_init_count(&out);
+    record_encode(&out, w->metrics, info);
+    size_t len = (size_t)out.total;
+    size_t left = 0;
+    char *place = spool_reserve(&w->spool, len, &left);
+    if (left > 0) {
+        forget_batch(w, left);
+        w->windows_dropped += left;
+        log_dropped(w, left, "the buffer's memory is full");
+    }
+    if (place == NULL) {
+        w->windows_dropped++;
+        log_dropped(w, 1, "it is larger than the buffer");
+        return;
+    }
+    out_init(&out, place, len);
+    record_encode(&out, w->metrics, info);
+    assert(out_err(&out) == LIMPET_OK);
+    spool_commit(&w->spool, len, count_points(w, slice_of(place, len)));
+}
+
+/* The oldest records left although they were in flight: that request is of no use any more. */
+static void forget_batch(struct writer *w, size_t left) {
+    if (w->state != WRITER_SENDING || left == 0) {
+        return;
+    }
+    client_cancel(&w->call);
+    timer_cancel(w->timers, &w->call_timer);
+    w->batch_count = 0;
+    w->state = WRITER_WAITING;
+    timer_set(w->timers, &w->timer, w->now_ns, on_timer, w);
+}
+
+static uint32_t count_points(struct writer *w, struct slice record) {
+    uint32_t points = 0;
+    struct out nowhere;
+    struct lines lines;
+    out_init_count(&nowhere);
+    open_record(w, record, &lines);
+    while (lines_next(&lines, &nowhere)) {
+        points++;
+    }
+    return points;
+}
+
+/* A record that the spool holds was made by record_encode, in this boot. */
+static void open_record(const struct writer *w, struct slice record, struct lines *lines) {
+    struct record_info info;
+    struct record_iter iter;
+    int err = record_open(record, &info, &iter);
+    assert(err == LIMPET_OK);
+    (void)err;
+    int64_t unix_ns = info.dated ? info.unix_ns : (int64_t)info.mono_ns + w->clock_base_ns;
+    lines_init(lines, w->metrics, w->host_name, unix_ns / (int64_t)LIMPET_S_TO_NS(1), &iter);
+}
+
+/* ---- Out of the spool ------------------------------------------------------------------------- */
+
+/* Sends the next batch, or rests when nothing waits. Without a wall clock nothing is dated, and what is
+ * not dated is not sent. */
+static void push(struct writer *w) {
+    if (spool_count(&w->spool) == 0 || w->unix_ns == 0) {
+        rest(w);
+        return;
+    }
+    choose_batch(w);
+    w->state = WRITER_SENDING;
+    start_call(w, false);
+}
+
+static void rest(struct writer *w) {
+    if (w->stopping) {
+        writer_give_up(w);
+        return;
+    }
+    while (w->next_push_ns <= w->now_ns) {
+        w->next_push_ns += w->config->ttl_ns;
+    }
+    w->state = WRITER_RESTING;
+    timer_set(w->timers, &w->timer, w->next_push_ns, on_timer, w);
+}
+
+static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns) {
+    (void)timer;
+    (void)now_ns;
+    push(ctx);
+}
+
+/* The oldest windows up to LIMPET_INFLUX_BATCH_LEN bytes of text, at least one. */
+static void choose_batch(struct writer *w) {
+    size_t cursor = 0;
+    struct slice record;
+    w->batch_count = 0;
+    w->batch_points = 0;
+    w->body_len = 0;
+    while (w->batch_count < w->batch_count_max && spool_next(&w->spool, &cursor, &record)) {
+        struct out counter;
+        struct lines lines;
+        uint64_t points = 0;
+        out_init_count(&counter);
+        open_record(w, record, &lines);
+        while (lines_next(&lines, &counter)) {
+            points++;
+        }
+        if (w->batch_count > 0 && w->body_len + counter.total > LIMPET_INFLUX_BATCH_LEN) {
+            break;
+        }
+        w->body_len += counter.total;
+        w->batch_points += points;
+        w->batch_count++;
+    }
+}
+
+/* ---- The request ------------------------------------------------------------------------------ */
+
+static void start_call(struct writer *w, bool ping) {
+    w->status = 0;
+    w->retry_after_s = 0;
+    w->answer_len = 0;
+    w->records_begun = 0;
+    w->lines.entry.kind = RECORD_END;
+    w->line_sent = 0;
+    struct client_request request = {
+        .target = {.name = w->config->host.name, .port = w->config->host.port,
+                   .tls = w->config->host.tls},
+        .safe_to_repeat = true, /* the same record is the same points */
+        .framing = ping ? FRAMING_NONE : FRAMING_LENGTH,
+        .length = ping ? 0 : w->body_len,
+        .ctx = w,
+        .compose = ping ? compose_ping : compose_write,
+        .event = on_event,
+    };
+    timer_set(w->timers, &w->call_timer, w->now_ns + LIMPET_MS_TO_NS(LIMPET_INFLUX_TIMEOUT_MS),
+              on_deadline, w);
+    client_start(w->client, &w->call, &request);
+}
+
+static void compose_ping(void *ctx, struct out *head) {
+    const struct writer *w = ctx;
+    request_put_ping_head(head, w->config);
+}
+
+static void compose_write(void *ctx, struct out *head) {
+    const struct writer *w = ctx;
+    request_put_write_head(head, w->config);
+}
+
+static void on_event(void *ctx, struct client_call *call) {
+    struct writer *w = ctx;
+    if (call->state == CALL_SENDING && w->state == WRITER_SENDING) {
+        send_lines(w);
+    }
+    if (call->state == CALL_BODY || call->state == CALL_DONE) {
+        read_answer(w);
+    }
+    if (call->state == CALL_DONE) {
+        end_call(w, LIMPET_OK);
+    } else if (call->state == CALL_FAILED) {
+        end_call(w, call->err);
+    }
+}
+
+static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns) {
+    (void)timer;
+    (void)now_ns;
+    end_call(ctx, LIMPET_ERR_TIMEOUT);
+}
+
+static void send_lines(struct writer *w) {
+    while (send_line(w)) {
+    }
+}
+
+/* Sends what is missing of the current line; false: no room now, or all is sent. A line is composed anew
+ * each time and what was taken before is skipped, so that no line needs a buffer. */
+static bool send_line(struct writer *w) {
+    struct slice record;
+    if (w->lines.entry.kind == RECORD_END) {
+        size_t cursor = w->records_begun;
+        if (w->records_begun == w->batch_count || !spool_next(&w->spool, &cursor, &record)) {
+            client_write_end(&w->call);
+            return false;
+        }
+        open_record(w, record, &w->lines);
+        w->records_begun++;
+    }
+    char staging[128];
+    struct out out;
+    struct lines next = w->lines;
+    w->line_skip = w->line_sent;
+    out_init_flush(&out, staging, sizeof staging, flush_line, w);
+    bool more = lines_next(&next, &out);
+    if (out_finish(&out) != LIMPET_OK) {
+        return false;
+    }
+    w->lines = next;
+    w->line_sent = 0;
+    return more || w->lines.entry.kind == RECORD_END;
+}
+
+static int flush_line(void *ctx, const char *bytes, size_t len) {
+    struct writer *w = ctx;
+    size_t skip = w->line_skip < len ? w->line_skip : len;
+    w->line_skip -= skip;
+    size_t taken = skip < len ? client_write(&w->call, bytes + skip, len - skip) : 0;
+    w->line_sent += taken;
+    return taken == len - skip ? LIMPET_OK : LIMPET_ERR_BUSY;
+}
+
+static void read_answer(struct writer *w) {
+    const struct message_head *head = client_head(&w->call);
+    uint64_t seconds = 0;
+    w->status = head->status;
+    const struct message_field *field = message_find(head, SLICE_LIT("Retry-After"));
+    if (field != NULL && num_parse_u64(field->value, 86400, &seconds) == LIMPET_OK) {
+        w->retry_after_s = (uint32_t)seconds;
+    }
+    for (struct slice body = client_peek(&w->call); body.len > 0; body = client_peek(&w->call)) {
+        size_t room = sizeof w->answer - w->answer_len;
+        size_t keep = body.len < room ? body.len : room;
+        memcpy(w->answer + w->answer_len, body.ptr, keep);
+        w->answer_len += keep;
+        client_consume(&w->call, body.len);
+    }
+}
+
+/* ---- What came of it -------------------------------------------------------------------------- */
+
+static void end_call(struct writer *w, int err) {
+    client_cancel(&w->call);
+    timer_cancel(w->timers, &w->call_timer);
+    if (w->state == WRITER_PINGING) {
+        end_ping(w, err);
+    } else {
+        end_write(w, err);
+    }
+}
+
+/* The reference expects 204; proxies and InfluxDB 3 say other things, so it is only a word in the log. */
+static void end_ping(struct writer *w, int err) {
+    bool fine = err == LIMPET_OK && w->status >= 200 && w->status < 300;
+    log_answer(w, fine ? LOG_INFO : LOG_WARN, fine ? "reached" : "the ping failed", err);
+    w->state = WRITER_RESTING;
+    if (w->stopping) {
+        push(w);
+    } else {
+        rest(w);
+    }
+}
+
+static void end_write(struct writer *w, int err) {
+    if (err != LIMPET_OK) {
+        failed(w, err);
+        return;
+    }
+    uint64_t points = 0;
+    switch (outcome_of(w->status, slice_of(w->answer, w->answer_len), &points)) {
+    case OUTCOME_WRITTEN:
+    case OUTCOME_PARTIAL:
+        written(w, points);
+        break;
+    case OUTCOME_REFUSED:
+    case OUTCOME_TOO_LARGE:
+        refused(w);
+        break;
+    case OUTCOME_KEEP:
+    case OUTCOME_AGAIN:
+        failed(w, LIMPET_OK);
+        break;
+    }
+}
+
+static void written(struct writer *w, uint64_t points_refused) {
+    if (points_refused > 0) {
+        log_answer(w, LOG_WARN, "some points were refused for good", LIMPET_OK);
+    } else if (w->failures > 0) {
+        log_answer(w, LOG_INFO, "takes windows again", LIMPET_OK);
+    }
+    uint64_t refused_here = points_refused < w->batch_points ? points_refused : w->batch_points;
+    w->writes_ok++;
+    w->points_written += w->batch_points - refused_here;
+    w->points_refused += refused_here;
+    w->windows_written += w->batch_count;
+    pop_batch(w);
+    w->failures = 0;
+    w->logged_status = 0;
+    push(w);
+}
+
+/* The server will never take this batch as it is: send its windows in smaller batches, so that only the
+ * window at fault is lost. */
+static void refused(struct writer *w) {
+    w->writes_failed++;
+    if (w->batch_count > 1) {
+        w->batch_count_max = w->status == 413 ? w->batch_count / 2 : 1;
+    } else {
+        log_answer(w, LOG_ERROR, "a window was refused for good and is dropped", LIMPET_OK);
+        w->windows_dropped += w->batch_count;
+        w->points_refused += w->batch_points;
+        pop_batch(w);
+    }
+    push(w);
+}
+
+static void pop_batch(struct writer *w) {
+    for (size_t i = 0; i < w->batch_count; i++) {
+        spool_pop(&w->spool);
+    }
+    w->batch_count = 0;
+    if (spool_count(&w->spool) == 0) {
+        w->batch_count_max = SIZE_MAX;
+    }
+}
+
+/* err LIMPET_OK: there was an answer, see w->status. */
+static void failed(struct writer *w, int err) {
+    w->writes_failed++;
+    w->failures++;
+    unsigned what = err != LIMPET_OK ? (unsigned)-err : w->status;
+    if (what != w->logged_status) {
+        w->logged_status = what;
+        log_answer(w, LOG_ERROR, "a write failed; the windows wait", err);
+    }
+    size_t left = spool_limit_failed(&w->spool, w->batch_count, w->config->buffer_size);
+    w->batch_count = 0;
+    if (left > 0) {
+        w->windows_dropped += left;
+        log_dropped(w, left, "buffer_size allows no more failed datapoints");
+    }
+    if (w->stopping) {
+        writer_give_up(w);
+        return;
+    }
+    w->state = WRITER_WAITING;
+    timer_set(w->timers, &w->timer, w->now_ns + backoff_ns(w), on_timer, w);
+}
+
+/* From ttl / 5 (at least 1 s) doubling up to the cap, plus or minus a quarter, so that a fleet does not come
+ * back in step; Retry-After wins. */
+static uint64_t backoff_ns(struct writer *w) {
+    if (w->retry_after_s > 0) {
+        return LIMPET_S_TO_NS(w->retry_after_s);
+    }
+    uint64_t cap_ns = LIMPET_S_TO_NS(LIMPET_INFLUX_BACKOFF_MAX_S);
+    uint64_t wait_ns = w->config->ttl_ns / 5;
+    wait_ns = wait_ns < LIMPET_S_TO_NS(1) ? LIMPET_S_TO_NS(1) : wait_ns;
+    for (unsigned i = 1; i < w->failures && wait_ns < cap_ns; i++) {
+        wait_ns *= 2;
+    }
+    wait_ns = wait_ns < cap_ns ? wait_ns : cap_ns;
+    w->jitter = w->jitter * 1664525u + 1013904223u; /* Numerical Recipes' generator */
+    return wait_ns - wait_ns / 4 + (wait_ns / 2 >> 16) * (w->jitter >> 16);
+}
+
+/* ---- Log -------------------------------------------------------------------------------------- */
+
+static void log_answer(struct writer *w, enum log_level level, const char *what, int err) {
+    struct out *out = log_begin(w->log, level, PREFIX);
+    out_text(out, "http://");
+    out_put(out, w->config->host.authority);
+    request_put_write_target(out, w->config);
+    out_text(out, ": ");
+    out_text(out, what);
+    if (err != LIMPET_OK) {
+        out_text(out, ": ");
+        out_text(out, limpet_err_text(err));
+    }
+    if (w->status != 0) {
+        out_text(out, ": status ");
+        out_u64(out, w->status);
+    }
+    if (w->answer_len > 0) {
+        out_text(out, ": ");
+        out_bytes(out, w->answer, w->answer_len);
+    }
+    log_end(w->log);
+}
+
+static void log_dropped(struct writer *w, size_t count, const char *why) {
+    struct out *out = log_begin(w->log, LOG_ERROR, PREFIX);
+    out_u64(out, count);
+    out_text(out, count == 1 ? " window dropped: " : " windows dropped: ");
+    out_text(out, why);
+    log_end(w->log);
+}
