@@ -10,6 +10,13 @@
 #include LIMPET_BOARD_CONFIG
 #endif
 
+/* ---- Identity --------------------------------------------------------------------------------- */
+
+/* Version of the software: `limpetd version`, the X-Krakend field, User-Agent. */
+#ifndef LIMPET_VERSION
+#define LIMPET_VERSION "0.1.0"
+#endif
+
 /* ---- Configuration ---------------------------------------------------------------------------- */
 
 /* Bytes of krakend.json. 256..16 MiB. The text stays in place: struct config points into it. */
@@ -30,6 +37,11 @@
 /* Different entries of all "host" lists together (equal ones are stored once). 1..8192. 48 B each. */
 #ifndef LIMPET_HOSTS_MAX
 #define LIMPET_HOSTS_MAX 512u
+#endif
+
+/* Entries of all "host" lists together, the root's counted once. 1..16384. 2 B each. */
+#ifndef LIMPET_HOST_REFS_MAX
+#define LIMPET_HOST_REFS_MAX (2u * LIMPET_BACKENDS_MAX)
 #endif
 
 /* {params} of one endpoint path. 1..32. 24 B each, in each exchange. */
@@ -53,6 +65,17 @@
  * used only after loading. About 64 B a JSON value on 64 bit, 40 B on 32 bit, plus the strings. */
 #ifndef LIMPET_SCRATCH_LEN
 #define LIMPET_SCRATCH_LEN (16u * 1024u * 1024u)
+#endif
+
+/* Findings (errors, warnings, notes) that one load of a configuration reports one by one; more are only
+ * counted. 8..1000. LIMPET_FINDING_LEN_MAX + 16 B each, at the start of the scratch arena. */
+#ifndef LIMPET_FINDINGS_MAX
+#define LIMPET_FINDINGS_MAX 64u
+#endif
+
+/* Bytes of the message of one finding; a longer one is cut. 80..255. */
+#ifndef LIMPET_FINDING_LEN_MAX
+#define LIMPET_FINDING_LEN_MAX 200u
 #endif
 
 /* ---- Text ------------------------------------------------------------------------------------- */
@@ -130,6 +153,33 @@
 #define LIMPET_BODY_LEN_MAX (1024u * 1024u)
 #endif
 
+/* Parts between the slashes of a path; paths with more are 404. 4..255. 16 B of stack each (8 B on
+ * 32 bit), twice. */
+#ifndef LIMPET_PATH_PARTS_MAX
+#define LIMPET_PATH_PARTS_MAX 32u
+#endif
+
+/* Redirects of a backend that one call follows (KrakenD follows 10). 0..255. */
+#ifndef LIMPET_REDIRECTS_MAX
+#define LIMPET_REDIRECTS_MAX 10u
+#endif
+
+/* Different hosts outside of the configuration that backends may redirect to while the daemon runs; a
+ * redirect to a further one is that backend's error. 1..255. Each 40 B and its name. */
+#ifndef LIMPET_REDIRECT_HOSTS
+#define LIMPET_REDIRECT_HOSTS 16u
+#endif
+/* Bytes of such a host with its port; DNS names have at most 253. 16..260. */
+#ifndef LIMPET_REDIRECT_HOST_LEN_MAX
+#define LIMPET_REDIRECT_HOST_LEN_MAX 128u
+#endif
+
+/* Members of one object of a backend's body, where a rule looks into it; with more it is that
+ * backend's error. 8..65536. 4 B each, once. */
+#ifndef LIMPET_JSON_KEYS_MAX
+#define LIMPET_JSON_KEYS_MAX 16384u
+#endif
+
 /* Connections processed in one turn of app_poll; the rest wait for the next turn. 1..1024. */
 #ifndef LIMPET_WORK_PER_TURN
 #define LIMPET_WORK_PER_TURN 256u
@@ -164,6 +214,12 @@
 #define LIMPET_STOP_TIMEOUT_MS 3000u
 #endif
 
+/* A closed connection whose peer does not take what is left is reset after it (lwIP waits as long in
+ * FIN_WAIT_2: 20 s). Its pcb is the first to go when there are no others. */
+#ifndef LIMPET_LINGER_TIMEOUT_MS
+#define LIMPET_LINGER_TIMEOUT_MS 20000u
+#endif
+
 /* ---- Metrics ---------------------------------------------------------------------------------- */
 
 /* Different endpoint names and different (layer, name) pairs of the proxy metrics. */
@@ -174,14 +230,72 @@
 #define LIMPET_PROXY_SERIES_MAX (LIMPET_ENDPOINTS_MAX + LIMPET_BACKENDS_MAX)
 #endif
 
-/* Status codes an endpoint counts by themselves; later ones count as "other". 2..255. 18 B each. */
+/* Status codes an endpoint counts by themselves; later ones count as "other". 2..255. 26 B each on
+ * Linux, 18 B on boards. */
 #ifndef LIMPET_STATUS_SLOTS
 #define LIMPET_STATUS_SLOTS 64u
 #endif
 
-/* Histograms with bucket memory at the same time, 4 x endpoints + 8. 8272 B each on Linux (profile L). */
+/* How a histogram keeps its values (metrics/histogram.h): L is exact up to 1028 values a window and at
+ * most 0.79 % off above; M1 and M2 are exact up to 108 and 216 values, and 4.83 % and 3.03 % off above. */
+#define LIMPET_HISTOGRAM_L 0
+#define LIMPET_HISTOGRAM_M1 1
+#define LIMPET_HISTOGRAM_M2 2
+#ifndef LIMPET_HISTOGRAM_PROFILE
+#define LIMPET_HISTOGRAM_PROFILE LIMPET_HISTOGRAM_L
+#endif
+
+/* Histograms with bucket memory at the same time; 4 x endpoints + 8 is what an ordinary configuration
+ * has active. 2..65535. 8304 B each in profile L, 484 B in M1, 916 B in M2. */
 #ifndef LIMPET_HISTOGRAMS
 #define LIMPET_HISTOGRAMS (4u * LIMPET_ENDPOINTS_MAX + 8u)
+#endif
+
+/* Values below limpet.: counters of all rooms, pools, uptime (metrics/service.h). 16..1000. 8 B each. */
+#ifndef LIMPET_METRICS_VALUES
+#define LIMPET_METRICS_VALUES 128u
+#endif
+
+/* Tables of such values: one for each struct that is looked into. 2..255. 24 B each (12 B on 32 bit). */
+#ifndef LIMPET_METRICS_VALUE_TABLES
+#define LIMPET_METRICS_VALUE_TABLES 32u
+#endif
+
+/* A window that is due waits so long for an answer that shows the one before, piece by piece, then the
+ * answer is cut. Below a second: the time stamps of the points count seconds. 0..999. */
+#ifndef LIMPET_WINDOW_HOLD_MS
+#define LIMPET_WINDOW_HOLD_MS 900u
+#endif
+
+/* A window that closes so much after its time gets its real close time and counts as late. 1..60000. */
+#ifndef LIMPET_WINDOW_LATE_MS
+#define LIMPET_WINDOW_LATE_MS 1000u
+#endif
+
+/* ---- /__stats --------------------------------------------------------------------------------- */
+
+/* Rendered answers kept at the same time, shared by all readers of the same state of the table; a slow
+ * reader keeps its own. When all are kept by slow readers, further answers are made piece by piece, as
+ * on boards (0 = always so). 0..64. LIMPET_STATS_BUFFER_LEN each. */
+#ifndef LIMPET_STATS_BUFFERS
+#define LIMPET_STATS_BUFFERS 4u
+#endif
+
+/* Bytes of a rendered answer; a longer one is made piece by piece. About 100 B a key: 29 endpoints have
+ * 2,523 keys. 1024..64 MiB. Untouched pages cost nothing on Linux. */
+#ifndef LIMPET_STATS_BUFFER_LEN
+#define LIMPET_STATS_BUFFER_LEN (8u * 1024u * 1024u)
+#endif
+
+/* Bytes of one piece of an answer. 64..65535. One buffer per connection of the metrics listener. */
+#ifndef LIMPET_STATS_PIECE_LEN
+#define LIMPET_STATS_PIECE_LEN 2048u
+#endif
+
+/* Bytes in which the part of a key that its neighbours share is kept; a longer key costs more time,
+ * nothing else. 64..4096. One buffer. */
+#ifndef LIMPET_STATS_KEY_LEN
+#define LIMPET_STATS_KEY_LEN 512u
 #endif
 
 /* ---- InfluxDB --------------------------------------------------------------------------------- */
@@ -189,6 +303,27 @@
 /* Bytes of window records that wait for InfluxDB in RAM. 1 KiB..1 GiB. */
 #ifndef LIMPET_SPOOL_LEN
 #define LIMPET_SPOOL_LEN (4u * 1024u * 1024u)
+#endif
+
+/* Bytes of one write request's body; at least one window, however long, is sent. InfluxDB takes 25 MB,
+ * proxies before it often 1 MB. 1 KiB..1 MiB. No buffer: the text is made while it is sent. */
+#ifndef LIMPET_INFLUX_BATCH_LEN
+#define LIMPET_INFLUX_BATCH_LEN (256u * 1024u)
+#endif
+
+/* Bytes of InfluxDB's error answer that are kept for the log. 32..1024. One buffer. */
+#ifndef LIMPET_INFLUX_ANSWER_LEN_MAX
+#define LIMPET_INFLUX_ANSWER_LEN_MAX 200u
+#endif
+
+/* Deadline of one request to InfluxDB (the reference's client: 10 s). */
+#ifndef LIMPET_INFLUX_TIMEOUT_MS
+#define LIMPET_INFLUX_TIMEOUT_MS 10000u
+#endif
+
+/* Longest back-off between two tries. */
+#ifndef LIMPET_INFLUX_BACKOFF_MAX_S
+#define LIMPET_INFLUX_BACKOFF_MAX_S 300u
 #endif
 
 /* ---- lwIP ------------------------------------------------------------------------------------- */
@@ -270,11 +405,31 @@
 /* Room that makes a connection writable again. lwIP wants it below 65535 - 4 x MSS and below the buffer. */
 #define LIMPET_TCP_SND_LOWAT (2u * LIMPET_TCP_MSS)
 
+/* Received pbufs one connection may hold: its window in segments of 1 kB (or of one pbuf), and some. A peer
+ * that sends tiny segments cannot take the whole pool. */
+#define LIMPET_RX_PBUFS_MAX                                                                           \
+    (LIMPET_TCP_WND_SEGMENTS * LIMPET_TCP_MSS / (LIMPET_PBUF_LEN < 1024u ? LIMPET_PBUF_LEN : 1024u)   \
+     + 16u)
+
+/* Series that are not of an endpoint or a proxy: the 6 of the router, the 40 of the service. */
+#define LIMPET_FIXED_SERIES 46u
+
+/* Pieces of the sorted index of /__stats. A histogram or timer is one piece, unless keys of another name
+ * sort between its own: then each such name splits it once. 4 B each. */
+#define LIMPET_STATS_ENTRIES                                                                          \
+    (2u * (LIMPET_FIXED_SERIES                                                                        \
+           + LIMPET_ENDPOINT_SERIES_MAX * (3u + LIMPET_STATUS_SLOTS + 1u) /* status, size, time, codes */ \
+           + LIMPET_PROXY_SERIES_MAX * 8u   /* requests and latency, 4 label pairs */                 \
+           + LIMPET_METRICS_VALUES))
+
 #define LIMPET_MS_TO_NS(ms) ((uint64_t)(ms) * UINT64_C(1000000))
 #define LIMPET_S_TO_NS(s) ((uint64_t)(s) * UINT64_C(1000000000))
 
 _Static_assert(LIMPET_REQUEST_LINE_MAX < LIMPET_HEAD_LEN_MAX, "the head holds the request line");
 _Static_assert(LIMPET_HEAD_LEN_MAX <= 65535u, "field offsets are 16 bit");
 _Static_assert(LIMPET_BACKENDS_MAX >= LIMPET_ENDPOINTS_MAX, "each endpoint has a backend at least");
+_Static_assert(LIMPET_WINDOW_HOLD_MS < 1000u, "points carry seconds");
+_Static_assert(LIMPET_STATUS_SLOTS <= 255u, "slots are counted in a byte");
+_Static_assert(LIMPET_STATS_PIECE_LEN >= 64u, "a value is never split");
 
 #endif
