@@ -14,16 +14,20 @@ static void stop_step(struct app *app, uint64_t now_ns);
 static void stop_deadline(struct timer *timer, void *ctx, uint64_t now_ns);
 static bool servers_empty(const struct app *app);
 
-/* ---- Life cycle ------------------------------------------------------------------------------- */
+/* ---- Life cycle -------------------------------------------------------------------------------
+ */
 
-/* Everything behind `config` is used only after loading, so the tree of the configuration may lie there. */
-int app_load(struct app *app, struct slice text, config_report_fn report, void *report_ctx) {
+/* Everything behind `config` is used only after loading, so the tree of the configuration may lie
+ * there. */
+int app_load(struct app *app, struct slice text, config_report_fn report, void *report_ctx)
+{
     size_t scratch_at = offsetof(struct app, log);
     return config_load(&app->config, text, (char *)app + scratch_at,
                        sizeof(struct app) - scratch_at, report, report_ctx);
 }
 
-int app_init(struct app *app, const struct app_options *options, const struct port_time *now) {
+int app_init(struct app *app, const struct app_options *options, const struct port_time *now)
+{
     const struct config *config = &app->config;
     assert(config->endpoint_count <= LIMPET_ENDPOINTS_MAX);
     log_init(&app->log, port_log_sink, NULL, config->log_level);
@@ -32,8 +36,8 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     init_metrics(app, now->mono_ns);
     client_init(&app->client, &app->net, &app->timers, &app->log, app->backend_conns,
                 LIMPET_BACKEND_CONNS);
-    int err = gateway_init(&app->gateway, config, &app->metrics, &app->client, &app->timers,
-                           &app->log);
+    int err =
+        gateway_init(&app->gateway, config, &app->metrics, &app->client, &app->timers, &app->log);
     if (err != LIMPET_OK) {
         return err;
     }
@@ -51,7 +55,8 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     return err;
 }
 
-static void init_metrics(struct app *app, uint64_t now_ns) {
+static void init_metrics(struct app *app, uint64_t now_ns)
+{
     const struct config_metrics *from = &app->config.metrics;
     struct metrics_options options = {
         .router_disabled = from->router_disabled,
@@ -62,7 +67,8 @@ static void init_metrics(struct app *app, uint64_t now_ns) {
     metrics_init(&app->metrics, &options, now_ns);
 }
 
-static void init_servers(struct app *app) {
+static void init_servers(struct app *app)
+{
     const struct server_options options = {
         .header_timeout_ms = LIMPET_HEADER_TIMEOUT_MS,
         .stall_timeout_ms = LIMPET_STALL_TIMEOUT_MS,
@@ -81,7 +87,8 @@ static void init_servers(struct app *app) {
                 LIMPET_STATS_CONNS, &handler, &stats_options);
 }
 
-static int start_listeners(struct app *app) {
+static int start_listeners(struct app *app)
+{
     int err = server_start(&app->gateway_server, app->config.listen.port);
     const struct config_metrics *metrics = &app->config.metrics;
     if (err != LIMPET_OK || !metrics->enabled || metrics->endpoint_disabled) {
@@ -90,11 +97,13 @@ static int start_listeners(struct app *app) {
     return server_start(&app->stats_server, metrics->listen.port);
 }
 
-/* ---- The turn --------------------------------------------------------------------------------- */
+/* ---- The turn ---------------------------------------------------------------------------------
+ */
 
-/* Timers expire against the time of the turn before: when a deadline passes, peers get one full turn of
- * frames first, however long the loop itself was busy. */
-uint64_t app_poll(struct app *app, const struct port_time *now) {
+/* Timers expire against the time of the turn before: when a deadline passes, peers get one full
+ * turn of frames first, however long the loop itself was busy. */
+uint64_t app_poll(struct app *app, const struct port_time *now)
+{
     uint64_t before_ns = app->last_poll_ns;
     assert(now->mono_ns >= before_ns);
     set_time(app, now);
@@ -111,7 +120,8 @@ uint64_t app_poll(struct app *app, const struct port_time *now) {
     return more ? now->mono_ns : next_ns;
 }
 
-static void set_time(struct app *app, const struct port_time *now) {
+static void set_time(struct app *app, const struct port_time *now)
+{
     server_set_time(&app->gateway_server, now->mono_ns, now->unix_ns);
     server_set_time(&app->stats_server, now->mono_ns, now->unix_ns);
     client_set_time(&app->client, now->mono_ns);
@@ -119,15 +129,18 @@ static void set_time(struct app *app, const struct port_time *now) {
     writer_set_time(&app->writer, now->mono_ns, now->unix_ns);
 }
 
-static void close_due_window(struct app *app, uint64_t now_ns) {
+static void close_due_window(struct app *app, uint64_t now_ns)
+{
     if (metrics_tick(&app->metrics, now_ns)) {
         writer_window(&app->writer);
     }
 }
 
-/* ---- The stop --------------------------------------------------------------------------------- */
+/* ---- The stop ---------------------------------------------------------------------------------
+ */
 
-void app_stop(struct app *app, const struct port_time *now) {
+void app_stop(struct app *app, const struct port_time *now)
+{
     if (app->stopping) {
         return;
     }
@@ -138,12 +151,14 @@ void app_stop(struct app *app, const struct port_time *now) {
               now->mono_ns + LIMPET_MS_TO_NS(LIMPET_STOP_TIMEOUT_MS), stop_deadline, app);
 }
 
-bool app_stopped(const struct app *app) {
+bool app_stopped(const struct app *app)
+{
     return app->stopped;
 }
 
 /* Running requests end first, so that the last window counts them; then it is closed and pushed. */
-static void stop_step(struct app *app, uint64_t now_ns) {
+static void stop_step(struct app *app, uint64_t now_ns)
+{
     if (!app->last_window_closed && servers_empty(app)) {
         app->last_window_closed = true;
         metrics_close_window(&app->metrics, now_ns);
@@ -157,7 +172,8 @@ static void stop_step(struct app *app, uint64_t now_ns) {
     }
 }
 
-static void stop_deadline(struct timer *timer, void *ctx, uint64_t now_ns) {
+static void stop_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
+{
     (void)timer;
     struct app *app = ctx;
     if (!app->last_window_closed) {
@@ -169,6 +185,7 @@ static void stop_deadline(struct timer *timer, void *ctx, uint64_t now_ns) {
     app->stopped = true;
 }
 
-static bool servers_empty(const struct app *app) {
+static bool servers_empty(const struct app *app)
+{
     return app->gateway_server.used == 0 && app->stats_server.used == 0;
 }

@@ -1,7 +1,7 @@
 /* The whole core: what a port includes. One struct, three calls.
  *
- * The port brings up lwIP and a netif, then app_init once, then in its loop: frames in (at most 8 a batch),
- * sys_check_timeouts(), app_poll(), idle until app_poll's deadline or the next frame. */
+ * The port brings up lwIP and a netif, then app_init once, then in its loop: frames in (at most 8 a
+ * batch), sys_check_timeouts(), app_poll(), idle until app_poll's deadline or the next frame. */
 #ifndef LIMPET_APP_H
 #define LIMPET_APP_H
 
@@ -19,9 +19,10 @@
 #include "web/server.h"
 
 struct app_options {
-    struct slice host_name;    /* InfluxDB's `host` tag */
-    uint32_t loopback_ip4;     /* what the host's 127.0.0.1 is called on the netif; 0 = none. Host byte order */
-    const char *const *argv;   /* for `cmdline`, argc entries; must stay */
+    struct slice host_name; /* InfluxDB's `host` tag */
+    uint32_t loopback_ip4;  /* what the host's 127.0.0.1 is called on the netif; 0 = none. Host byte
+                               order */
+    const char *const *argv; /* for `cmdline`, argc entries; must stay */
     int argc;
 };
 
@@ -55,16 +56,17 @@ struct app {
 LIMPET_WARN_UNUSED
 int app_load(struct app *app, struct slice text, config_report_fn report, void *report_ctx);
 
-/* Starts everything with the loaded configuration: listeners, metrics, writer. The netif must have an
- * address. Errors: LIMPET_ERR_BUSY (a port is taken), LIMPET_ERR_FULL (a pool is too small); logged. */
+/* Starts everything with the loaded configuration: listeners, metrics, writer. The netif must have
+ * an address. Errors: LIMPET_ERR_BUSY (a port is taken), LIMPET_ERR_FULL (a pool is too small);
+ * logged. */
 LIMPET_WARN_UNUSED
 int app_init(struct app *app, const struct app_options *options, const struct port_time *now);
 
 /* One turn. Returns the monotonic time of the next deadline (now = there is work left). */
 uint64_t app_poll(struct app *app, const struct port_time *now);
 
-/* Clean stop: listeners closed, running requests get LIMPET_STOP_TIMEOUT_MS, the last window is closed and
- * pushed, or counted and logged as dropped. Poll until app_stopped(). */
+/* Clean stop: listeners closed, running requests get LIMPET_STOP_TIMEOUT_MS, the last window is
+ * closed and pushed, or counted and logged as dropped. Poll until app_stopped(). */
 void app_stop(struct app *app, const struct port_time *now);
 bool app_stopped(const struct app *app);
 

@@ -1,7 +1,8 @@
 #include "influx/lines.h"
 
 static void put_line(struct lines *lines, const struct metrics_view *view, struct out *out);
-static void put_service_gauges(struct lines *lines, const struct metrics_view *view, struct out *out);
+static void put_service_gauges(struct lines *lines, const struct metrics_view *view,
+                               struct out *out);
 static void put_router(const struct lines *lines, const struct metrics_view *view, struct out *out);
 static void put_measurement(const struct lines *lines, const struct metrics_view *view,
                             struct out *out);
@@ -15,10 +16,12 @@ static void put_int(struct out *out, const char *field, int64_t v);
 static void put_stamp(const struct lines *lines, struct out *out);
 static struct slice split_service(struct slice name, struct slice *measurement);
 
-/* ---- Public ----------------------------------------------------------------------------------- */
+/* ---- Public -----------------------------------------------------------------------------------
+ */
 
-void lines_init(struct lines *lines, const struct metrics *metrics, struct slice host, int64_t stamp_s,
-                const struct record_iter *iter) {
+void lines_init(struct lines *lines, const struct metrics *metrics, struct slice host,
+                int64_t stamp_s, const struct record_iter *iter)
+{
     lines->metrics = metrics;
     lines->host = host;
     lines->stamp_s = stamp_s;
@@ -26,7 +29,8 @@ void lines_init(struct lines *lines, const struct metrics *metrics, struct slice
     record_next(&lines->iter, &lines->entry);
 }
 
-bool lines_next(struct lines *lines, struct out *out) {
+bool lines_next(struct lines *lines, struct out *out)
+{
     struct metrics_view view;
     while (lines->entry.kind != RECORD_END) {
         if (metrics_describe(lines->metrics, lines->entry.id, &view)) {
@@ -38,7 +42,8 @@ bool lines_next(struct lines *lines, struct out *out) {
     return false;
 }
 
-void lines_put_tag(struct out *out, struct slice value) {
+void lines_put_tag(struct out *out, struct slice value)
+{
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.ptr[i];
         bool dangling = c == '\\' && i + 1 == value.len;
@@ -53,9 +58,11 @@ void lines_put_tag(struct out *out, struct slice value) {
     }
 }
 
-/* ---- Lines ------------------------------------------------------------------------------------ */
+/* ---- Lines ------------------------------------------------------------------------------------
+ */
 
-static void put_line(struct lines *lines, const struct metrics_view *view, struct out *out) {
+static void put_line(struct lines *lines, const struct metrics_view *view, struct out *out)
+{
     const struct record_entry *entry = &lines->entry;
     bool gauges = view->family == METRICS_SERVICE && entry->kind == RECORD_GAUGE;
     if (gauges) {
@@ -67,8 +74,8 @@ static void put_line(struct lines *lines, const struct metrics_view *view, struc
         } else if (entry->kind == RECORD_GAUGE) {
             put_int(out, "gauge=", entry->total);
         } else {
-            bool router = view->family == METRICS_ROUTER_CONNECTED_TOTAL
-                          || view->family == METRICS_ROUTER_DISCONNECTED_TOTAL;
+            bool router = view->family == METRICS_ROUTER_CONNECTED_TOTAL ||
+                          view->family == METRICS_ROUTER_DISCONNECTED_TOTAL;
             put_counts(entry, router ? NULL : "count=", out);
         }
         record_next(&lines->iter, &lines->entry);
@@ -76,9 +83,11 @@ static void put_line(struct lines *lines, const struct metrics_view *view, struc
     put_stamp(lines, out);
 }
 
-/* All gauges of one measurement ("debug", "runtime") that follow each other are the fields of one line. */
+/* All gauges of one measurement ("debug", "runtime") that follow each other are the fields of one
+ * line. */
 static void put_service_gauges(struct lines *lines, const struct metrics_view *first,
-                               struct out *out) {
+                               struct out *out)
+{
     struct metrics_view view = *first;
     struct slice measurement;
     struct slice field = split_service(view.name, &measurement);
@@ -92,8 +101,8 @@ static void put_service_gauges(struct lines *lines, const struct metrics_view *f
         put_int(out, "=", lines->entry.total);
         separator = ",";
         record_next(&lines->iter, &lines->entry);
-        if (lines->entry.kind != RECORD_GAUGE
-            || !metrics_describe(lines->metrics, lines->entry.id, &view)) {
+        if (lines->entry.kind != RECORD_GAUGE ||
+            !metrics_describe(lines->metrics, lines->entry.id, &view)) {
             break;
         }
         field = split_service(view.name, &same);
@@ -101,7 +110,8 @@ static void put_service_gauges(struct lines *lines, const struct metrics_view *f
 }
 
 static void put_measurement(const struct lines *lines, const struct metrics_view *view,
-                            struct out *out) {
+                            struct out *out)
+{
     switch (view->family) {
     case METRICS_PROXY_REQUESTS:
     case METRICS_PROXY_LATENCY:
@@ -137,15 +147,17 @@ static void put_measurement(const struct lines *lines, const struct metrics_view
     out_char(out, ' ');
 }
 
-static void put_router(const struct lines *lines, const struct metrics_view *view, struct out *out) {
-    bool in = view->family == METRICS_ROUTER_CONNECTED_TOTAL
-              || view->family == METRICS_ROUTER_CONNECTED_GAUGE;
+static void put_router(const struct lines *lines, const struct metrics_view *view, struct out *out)
+{
+    bool in = view->family == METRICS_ROUTER_CONNECTED_TOTAL ||
+              view->family == METRICS_ROUTER_CONNECTED_GAUGE;
     out_text(out, in ? "router,direction=in" : "router,direction=out");
     put_host(lines, out);
 }
 
 static void put_proxy_tags(const struct lines *lines, const struct metrics_view *view,
-                           struct out *out) {
+                           struct out *out)
+{
     out_text(out, "requests,complete=");
     out_text(out, view->complete ? "true" : "false");
     out_text(out, ",error=");
@@ -155,20 +167,24 @@ static void put_proxy_tags(const struct lines *lines, const struct metrics_view 
     put_name(view, out);
 }
 
-/* ---- Parts ------------------------------------------------------------------------------------ */
+/* ---- Parts ------------------------------------------------------------------------------------
+ */
 
-static void put_host(const struct lines *lines, struct out *out) {
+static void put_host(const struct lines *lines, struct out *out)
+{
     out_text(out, ",host=");
     lines_put_tag(out, lines->host);
 }
 
-static void put_name(const struct metrics_view *view, struct out *out) {
+static void put_name(const struct metrics_view *view, struct out *out)
+{
     out_text(out, ",name=");
     lines_put_tag(out, view->name);
 }
 
 /* A router's `current` is 0 at every close, because the window was just moved into `total`. */
-static void put_counts(const struct record_entry *entry, const char *delta_field, struct out *out) {
+static void put_counts(const struct record_entry *entry, const char *delta_field, struct out *out)
+{
     if (delta_field == NULL) {
         put_int(out, "current=", 0);
     } else {
@@ -177,7 +193,8 @@ static void put_counts(const struct record_entry *entry, const char *delta_field
     put_int(out, ",total=", entry->total);
 }
 
-static void put_distribution(const struct record_distribution *d, struct out *out) {
+static void put_distribution(const struct record_distribution *d, struct out *out)
+{
     static const char *const fields[RECORD_PERCENTILES] = {
         ",p0.1=", ",p0.25=", ",p0.5=", ",p0.75=", ",p0.9=", ",p0.95=", ",p0.99=",
     };
@@ -192,20 +209,23 @@ static void put_distribution(const struct record_distribution *d, struct out *ou
     put_int(out, ",variance=", d->variance);
 }
 
-static void put_int(struct out *out, const char *field, int64_t v) {
+static void put_int(struct out *out, const char *field, int64_t v)
+{
     out_text(out, field);
     out_i64(out, v);
     out_char(out, 'i');
 }
 
-static void put_stamp(const struct lines *lines, struct out *out) {
+static void put_stamp(const struct lines *lines, struct out *out)
+{
     out_char(out, ' ');
     out_i64(out, lines->stamp_s);
     out_char(out, '\n');
 }
 
 /* "runtime.MemStats.Alloc" -> measurement "runtime", field "MemStats.Alloc". */
-static struct slice split_service(struct slice name, struct slice *measurement) {
+static struct slice split_service(struct slice name, struct slice *measurement)
+{
     size_t dot = slice_find(name, '.');
     *measurement = slice_take(name, dot);
     return slice_skip(name, dot + 1);

@@ -1,8 +1,9 @@
-/* Line protocol of one recorded window: measurement, tags, fields and types that KrakenD's dashboards read.
+/* Line protocol of one recorded window: measurement, tags, fields and types that KrakenD's
+ * dashboards read.
  *
- * One line at a time into any bounded writer; the same record, table and stamp always give the same bytes, so
- * that sending a window again is sending the same points. Names come from the metrics table by the series
- * ids in the record. */
+ * One line at a time into any bounded writer; the same record, table and stamp always give the same
+ * bytes, so that sending a window again is sending the same points. Names come from the metrics
+ * table by the series ids in the record. */
 #ifndef LIMPET_INFLUX_LINES_H
 #define LIMPET_INFLUX_LINES_H
 
@@ -18,13 +19,13 @@ struct lines {
 };
 
 /* The record must have been accepted by record_open, which gave `iter`. */
-void lines_init(struct lines *lines, const struct metrics *metrics, struct slice host, int64_t stamp_s,
-                const struct record_iter *iter);
+void lines_init(struct lines *lines, const struct metrics *metrics, struct slice host,
+                int64_t stamp_s, const struct record_iter *iter);
 /* Writes the next line with its newline and moves on; false when there is none. */
 bool lines_next(struct lines *lines, struct out *out);
 
-/* A tag value with `,` `=` and space escaped. What the protocol cannot hold becomes '_': control bytes, and a
- * backslash at the end, which would escape the separator behind it. */
+/* A tag value with `,` `=` and space escaped. What the protocol cannot hold becomes '_': control
+ * bytes, and a backslash at the end, which would escape the separator behind it. */
 void lines_put_tag(struct out *out, struct slice value);
 
 #endif

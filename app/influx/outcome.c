@@ -6,7 +6,8 @@ static size_t find_text(struct slice s, struct slice text);
 static uint64_t dropped_points(struct slice body);
 
 /* InfluxDB 1.x: {"error":"partial write: field type conflict: ... dropped=3"}. */
-enum outcome outcome_of(unsigned status, struct slice body, uint64_t *points_refused) {
+enum outcome outcome_of(unsigned status, struct slice body, uint64_t *points_refused)
+{
     *points_refused = 0;
     if (status >= 200 && status < 300) {
         return OUTCOME_WRITTEN;
@@ -25,7 +26,8 @@ enum outcome outcome_of(unsigned status, struct slice body, uint64_t *points_ref
 }
 
 /* Offset of `text`, or s.len when it does not occur. */
-static size_t find_text(struct slice s, struct slice text) {
+static size_t find_text(struct slice s, struct slice text)
+{
     for (size_t at = 0; at + text.len <= s.len; at++) {
         if (slice_starts_with(slice_skip(s, at), text)) {
             return at;
@@ -34,7 +36,8 @@ static size_t find_text(struct slice s, struct slice text) {
     return s.len;
 }
 
-static uint64_t dropped_points(struct slice body) {
+static uint64_t dropped_points(struct slice body)
+{
     struct slice key = SLICE_LIT("dropped=");
     struct slice digits = slice_skip(body, find_text(body, key) + key.len);
     size_t len = 0;

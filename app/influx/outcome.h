@@ -1,4 +1,5 @@
-/* What an answer of InfluxDB to a write means: a pure function, so that the table of cases can be tested. */
+/* What an answer of InfluxDB to a write means: a pure function, so that the table of cases can be
+ * tested. */
 #ifndef LIMPET_INFLUX_OUTCOME_H
 #define LIMPET_INFLUX_OUTCOME_H
 
@@ -7,16 +8,18 @@
 #include <stdint.h>
 
 enum outcome {
-    OUTCOME_WRITTEN,   /* 2xx */
-    OUTCOME_PARTIAL,   /* 400 or 422 "partial write": the good points are in, the others never will be */
-    OUTCOME_REFUSED,   /* 400, 422: the server will never take this batch as it is */
+    OUTCOME_WRITTEN, /* 2xx */
+    OUTCOME_PARTIAL, /* 400 or 422 "partial write": the good points are in, the others never will be
+                      */
+    OUTCOME_REFUSED, /* 400, 422: the server will never take this batch as it is */
     OUTCOME_TOO_LARGE, /* 413: smaller batches may pass */
-    OUTCOME_KEEP,      /* 401, 403, 404, redirects, others: somebody has to change something; try slowly */
-    OUTCOME_AGAIN,     /* 429, 5xx: try again with back-off, or after Retry-After */
+    OUTCOME_KEEP,  /* 401, 403, 404, redirects, others: somebody has to change something; try slowly
+                    */
+    OUTCOME_AGAIN, /* 429, 5xx: try again with back-off, or after Retry-After */
 };
 
-/* `body`: the start of the answer's body. With OUTCOME_PARTIAL `*points_refused` is the number that the server
- * says it dropped (0 when it does not say). */
+/* `body`: the start of the answer's body. With OUTCOME_PARTIAL `*points_refused` is the number that
+ * the server says it dropped (0 when it does not say). */
 enum outcome outcome_of(unsigned status, struct slice body, uint64_t *points_refused);
 
 #endif

@@ -26,12 +26,15 @@ static double get_double(struct record_iter *iter);
 static uint32_t get_crc(const uint8_t *at);
 
 /* Positions of InfluxDB's percentiles in metrics_summary.percentile: all but the last (0.999). */
-_Static_assert(RECORD_PERCENTILES + 1 == sizeof((struct metrics_summary *)0)->percentile / sizeof(double),
+_Static_assert(RECORD_PERCENTILES + 1 ==
+                   sizeof((struct metrics_summary *)0)->percentile / sizeof(double),
                "the summary holds InfluxDB's percentiles and 0.999");
 
-/* ---- Encode ----------------------------------------------------------------------------------- */
+/* ---- Encode -----------------------------------------------------------------------------------
+ */
 
-void record_encode(struct out *out, const struct metrics *metrics, const struct record_info *info) {
+void record_encode(struct out *out, const struct metrics *metrics, const struct record_info *info)
+{
     uint32_t crc = 0;
     put_u64(out, &crc, RECORD_VERSION);
     put_u64(out, &crc, info->seq);
@@ -49,7 +52,8 @@ void record_encode(struct out *out, const struct metrics *metrics, const struct 
     out_bytes(out, (const char *)tail, sizeof tail);
 }
 
-static bool is_written(const struct metrics_view *view) {
+static bool is_written(const struct metrics_view *view)
+{
     switch (view->family) {
     case METRICS_ROUTER_CONNECTED_TOTAL:
     case METRICS_ROUTER_DISCONNECTED_TOTAL:
@@ -73,17 +77,20 @@ static bool is_written(const struct metrics_view *view) {
     return false;
 }
 
-static bool is_runtime(const struct metrics_view *view) {
+static bool is_runtime(const struct metrics_view *view)
+{
     return view->family == METRICS_SERVICE && view->kind == METRICS_HISTOGRAM;
 }
 
-/* The reference's test: max, min, mean, deviation, variance and the outer percentiles are all 0, which
- * for exact minimum and maximum is the same as every value being 0. */
-static bool all_zero(const struct metrics_summary *summary) {
+/* The reference's test: max, min, mean, deviation, variance and the outer percentiles are all 0,
+ * which for exact minimum and maximum is the same as every value being 0. */
+static bool all_zero(const struct metrics_summary *summary)
+{
     return summary->min == 0 && summary->max == 0;
 }
 
-static void put_series(struct out *out, uint32_t *crc, const struct metrics_view *view) {
+static void put_series(struct out *out, uint32_t *crc, const struct metrics_view *view)
+{
     enum record_kind kind = RECORD_COUNTER;
     if (view->kind == METRICS_HISTOGRAM) {
         kind = RECORD_DISTRIBUTION;
@@ -102,7 +109,8 @@ static void put_series(struct out *out, uint32_t *crc, const struct metrics_view
     }
 }
 
-static void put_distribution(struct out *out, uint32_t *crc, const struct metrics_summary *summary) {
+static void put_distribution(struct out *out, uint32_t *crc, const struct metrics_summary *summary)
+{
     static const struct metrics_summary nothing = {.have_percentiles = true};
     const struct metrics_summary *s = summary != NULL ? summary : &nothing;
     put_u64(out, crc, s->have_percentiles ? FLAG_PERCENTILES : 0u);
@@ -117,19 +125,22 @@ static void put_distribution(struct out *out, uint32_t *crc, const struct metric
 }
 
 /* As Go's int64(v), but saturated where Go's result is undefined (faults B12). */
-static int64_t truncate_double(double v) {
+static int64_t truncate_double(double v)
+{
     if (v >= 9223372036854775807.0) {
         return INT64_MAX;
     }
     return v <= -9223372036854775808.0 ? INT64_MIN : (int64_t)v;
 }
 
-static void put_raw(struct out *out, uint32_t *crc, const void *bytes, size_t len) {
+static void put_raw(struct out *out, uint32_t *crc, const void *bytes, size_t len)
+{
     *crc = crc32_update(*crc, bytes, len);
     out_bytes(out, bytes, len);
 }
 
-static void put_u64(struct out *out, uint32_t *crc, uint64_t v) {
+static void put_u64(struct out *out, uint32_t *crc, uint64_t v)
+{
     uint8_t bytes[10];
     size_t len = 0;
     while (v >= 0x80u) {
@@ -140,12 +151,14 @@ static void put_u64(struct out *out, uint32_t *crc, uint64_t v) {
     put_raw(out, crc, bytes, len);
 }
 
-static void put_i64(struct out *out, uint32_t *crc, int64_t v) {
+static void put_i64(struct out *out, uint32_t *crc, int64_t v)
+{
     uint64_t u = (uint64_t)v;
     put_u64(out, crc, v < 0 ? ~(u << 1) : u << 1);
 }
 
-static void put_double(struct out *out, uint32_t *crc, double v) {
+static void put_double(struct out *out, uint32_t *crc, double v)
+{
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
     uint8_t bytes[8];
@@ -155,9 +168,11 @@ static void put_double(struct out *out, uint32_t *crc, double v) {
     put_raw(out, crc, bytes, sizeof bytes);
 }
 
-/* ---- Decode ----------------------------------------------------------------------------------- */
+/* ---- Decode -----------------------------------------------------------------------------------
+ */
 
-int record_open(struct slice record, struct record_info *info, struct record_iter *iter) {
+int record_open(struct slice record, struct record_info *info, struct record_iter *iter)
+{
     const uint8_t *bytes = (const uint8_t *)record.ptr;
     if (record.len < RECORD_CRC_LEN + 4u) {
         return LIMPET_ERR_SYNTAX;
@@ -179,7 +194,8 @@ int record_open(struct slice record, struct record_info *info, struct record_ite
     return LIMPET_OK;
 }
 
-void record_next(struct record_iter *iter, struct record_entry *entry) {
+void record_next(struct record_iter *iter, struct record_entry *entry)
+{
     memset(entry, 0, sizeof *entry);
     if (iter->at == iter->end) {
         return;
@@ -206,7 +222,8 @@ void record_next(struct record_iter *iter, struct record_entry *entry) {
 }
 
 /* The CRC has vouched for the bytes: a varint that does not end is a bug of ours. */
-static uint64_t get_u64(struct record_iter *iter) {
+static uint64_t get_u64(struct record_iter *iter)
+{
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64u; shift += 7u) {
         assert(iter->at < iter->end);
@@ -219,7 +236,8 @@ static uint64_t get_u64(struct record_iter *iter) {
     return v;
 }
 
-static int64_t get_i64(struct record_iter *iter) {
+static int64_t get_i64(struct record_iter *iter)
+{
     uint64_t u = get_u64(iter);
     uint64_t v = (u & 1u) != 0 ? ~(u >> 1) : u >> 1;
     int64_t result;
@@ -227,7 +245,8 @@ static int64_t get_i64(struct record_iter *iter) {
     return result;
 }
 
-static double get_double(struct record_iter *iter) {
+static double get_double(struct record_iter *iter)
+{
     uint64_t bits = 0;
     for (unsigned i = 0; i < 8u; i++) {
         assert(iter->at < iter->end);
@@ -238,6 +257,7 @@ static double get_double(struct record_iter *iter) {
     return v;
 }
 
-static uint32_t get_crc(const uint8_t *at) {
+static uint32_t get_crc(const uint8_t *at)
+{
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }

@@ -1,9 +1,9 @@
 /* One closed window as bytes: compact, without names, the same for RAM and for storage.
  *
- * Layout (version 1): version, then varints: sequence number, close time, flags; then entries, each a kind
- * byte, the series' id (metrics_view.id; stable while the configuration is the same) and its numbers: signed
- * numbers zigzag, percentiles as 8 bytes little endian; then CRC-32 of all before, 4 bytes little endian.
- * A reader walks the entries and asks the metrics table for the names. */
+ * Layout (version 1): version, then varints: sequence number, close time, flags; then entries, each
+ * a kind byte, the series' id (metrics_view.id; stable while the configuration is the same) and its
+ * numbers: signed numbers zigzag, percentiles as 8 bytes little endian; then CRC-32 of all before,
+ * 4 bytes little endian. A reader walks the entries and asks the metrics table for the names. */
 #ifndef LIMPET_INFLUX_RECORD_H
 #define LIMPET_INFLUX_RECORD_H
 
@@ -19,10 +19,10 @@
 #define RECORD_PERCENTILES 7
 
 struct record_info {
-    uint64_t seq;      /* of the window, 1, 2, 3 ... */
-    int64_t unix_ns;   /* close time; valid when dated */
-    uint64_t mono_ns;  /* close time on the monotonic clock; valid when not dated */
-    bool dated;        /* the wall clock was known at the close */
+    uint64_t seq;     /* of the window, 1, 2, 3 ... */
+    int64_t unix_ns;  /* close time; valid when dated */
+    uint64_t mono_ns; /* close time on the monotonic clock; valid when not dated */
+    bool dated;       /* the wall clock was known at the close */
 };
 
 /* What InfluxDB's histogram fields need; mean, stddev and variance truncated to integers as the
@@ -48,9 +48,9 @@ struct record_entry {
     struct record_distribution distribution;
 };
 
-/* Writes the window that the table shows as closed. Series that the dashboards do not read are left out:
- * float gauges, timers, live counters, everything below limpet.; distributions in which nothing was
- * recorded, or only zeros, but for the two of the runtime (as the reference). */
+/* Writes the window that the table shows as closed. Series that the dashboards do not read are left
+ * out: float gauges, timers, live counters, everything below limpet.; distributions in which
+ * nothing was recorded, or only zeros, but for the two of the runtime (as the reference). */
 void record_encode(struct out *out, const struct metrics *metrics, const struct record_info *info);
 
 struct record_iter {

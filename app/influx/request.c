@@ -5,31 +5,37 @@ static void put_query_value(struct out *out, struct slice value);
 static unsigned char credential_byte(struct slice username, struct slice password, size_t i);
 static bool is_unreserved(char c);
 
-/* ---- Public ----------------------------------------------------------------------------------- */
+/* ---- Public -----------------------------------------------------------------------------------
+ */
 
 /* The same parameters in the same order as the reference's client sends them. */
-void request_put_write_target(struct out *out, const struct config_influx *influx) {
+void request_put_write_target(struct out *out, const struct config_influx *influx)
+{
     out_put(out, influx->base_path);
     out_text(out, "/write?consistency=&db=");
     put_query_value(out, influx->db);
     out_text(out, "&precision=s&rp=");
 }
 
-void request_put_write_head(struct out *out, const struct config_influx *influx) {
+void request_put_write_head(struct out *out, const struct config_influx *influx)
+{
     out_text(out, "POST ");
     request_put_write_target(out, influx);
     put_common(out, influx);
 }
 
-void request_put_ping_head(struct out *out, const struct config_influx *influx) {
+void request_put_ping_head(struct out *out, const struct config_influx *influx)
+{
     out_text(out, "GET ");
     out_put(out, influx->base_path);
     out_text(out, "/ping?wait_for_leader=1s");
     put_common(out, influx);
 }
 
-void request_put_basic(struct out *out, struct slice username, struct slice password) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+void request_put_basic(struct out *out, struct slice username, struct slice password)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t len = username.len + 1 + password.len;
     for (size_t at = 0; at < len; at += 3) {
         uint32_t group = 0;
@@ -43,9 +49,11 @@ void request_put_basic(struct out *out, struct slice username, struct slice pass
     }
 }
 
-/* ---- Helpers ---------------------------------------------------------------------------------- */
+/* ---- Helpers ----------------------------------------------------------------------------------
+ */
 
-static void put_common(struct out *out, const struct config_influx *influx) {
+static void put_common(struct out *out, const struct config_influx *influx)
+{
     out_text(out, " HTTP/1.1\r\nHost: ");
     out_put(out, influx->host.authority);
     out_text(out, "\r\nUser-Agent: Limpet\r\n");
@@ -56,7 +64,8 @@ static void put_common(struct out *out, const struct config_influx *influx) {
     }
 }
 
-static void put_query_value(struct out *out, struct slice value) {
+static void put_query_value(struct out *out, struct slice value)
+{
     for (size_t i = 0; i < value.len; i++) {
         if (is_unreserved(value.ptr[i])) {
             out_char(out, value.ptr[i]);
@@ -68,7 +77,8 @@ static void put_query_value(struct out *out, struct slice value) {
 }
 
 /* Byte i of "username:password"; 0 behind its end. */
-static unsigned char credential_byte(struct slice username, struct slice password, size_t i) {
+static unsigned char credential_byte(struct slice username, struct slice password, size_t i)
+{
     if (i < username.len) {
         return (unsigned char)username.ptr[i];
     }
@@ -80,7 +90,8 @@ static unsigned char credential_byte(struct slice username, struct slice passwor
 }
 
 /* RFC 3986 section 2.3. */
-static bool is_unreserved(char c) {
+static bool is_unreserved(char c)
+{
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     bool digit = c >= '0' && c <= '9';
     return letter || digit || c == '-' || c == '.' || c == '_' || c == '~';

@@ -1,5 +1,5 @@
-/* A ring of whole records. Each starts 8-byte aligned with its head; a record that would not fit before the
- * end of the ring starts at offset 0, and `wrap` remembers where the used bytes end. */
+/* A ring of whole records. Each starts 8-byte aligned with its head; a record that would not fit
+ * before the end of the ring starts at offset 0, and `wrap` remembers where the used bytes end. */
 #include "influx/spool.h"
 
 #include <assert.h>
@@ -21,9 +21,11 @@ static void write_head(struct spool *spool, size_t at, const struct spool_head *
 static bool find_room(const struct spool *spool, size_t need, size_t *at);
 static size_t record_after(const struct spool *spool, size_t at);
 
-/* ---- Life cycle ------------------------------------------------------------------------------- */
+/* ---- Life cycle -------------------------------------------------------------------------------
+ */
 
-void spool_init(struct spool *spool) {
+void spool_init(struct spool *spool)
+{
     spool->first = 0;
     spool->end = 0;
     spool->wrap = sizeof spool->ring;
@@ -33,7 +35,8 @@ void spool_init(struct spool *spool) {
     spool->failed_points = 0;
 }
 
-char *spool_reserve(struct spool *spool, size_t len, size_t *dropped) {
+char *spool_reserve(struct spool *spool, size_t len, size_t *dropped)
+{
     *dropped = 0;
     if (len > sizeof spool->ring - sizeof(struct spool_head) - 8u) {
         return NULL;
@@ -46,7 +49,8 @@ char *spool_reserve(struct spool *spool, size_t len, size_t *dropped) {
     return (char *)spool->ring + at + sizeof(struct spool_head);
 }
 
-void spool_commit(struct spool *spool, size_t len, uint32_t points) {
+void spool_commit(struct spool *spool, size_t len, uint32_t points)
+{
     size_t at = 0;
     bool found = find_room(spool, stored_len(len), &at);
     assert(found && "commit follows reserve");
@@ -64,15 +68,18 @@ void spool_commit(struct spool *spool, size_t len, uint32_t points) {
     spool->used_bytes += stored_len(len);
 }
 
-size_t spool_count(const struct spool *spool) {
+size_t spool_count(const struct spool *spool)
+{
     return spool->count;
 }
 
-size_t spool_used_bytes(const struct spool *spool) {
+size_t spool_used_bytes(const struct spool *spool)
+{
     return spool->used_bytes;
 }
 
-bool spool_next(const struct spool *spool, size_t *cursor, struct slice *record) {
+bool spool_next(const struct spool *spool, size_t *cursor, struct slice *record)
+{
     if (*cursor >= spool->count) {
         return false;
     }
@@ -86,7 +93,8 @@ bool spool_next(const struct spool *spool, size_t *cursor, struct slice *record)
     return true;
 }
 
-void spool_pop(struct spool *spool) {
+void spool_pop(struct spool *spool)
+{
     assert(spool->count > 0);
     struct spool_head head = read_head(spool, spool->first);
     size_t next = record_after(spool, spool->first);
@@ -103,7 +111,8 @@ void spool_pop(struct spool *spool) {
     }
 }
 
-size_t spool_limit_failed(struct spool *spool, size_t count, uint64_t buffer_size) {
+size_t spool_limit_failed(struct spool *spool, size_t count, uint64_t buffer_size)
+{
     assert(count <= spool->count);
     size_t at = spool->first;
     for (size_t i = 0; i < count; i++) {
@@ -123,25 +132,30 @@ size_t spool_limit_failed(struct spool *spool, size_t count, uint64_t buffer_siz
     return left;
 }
 
-/* ---- Helpers ---------------------------------------------------------------------------------- */
+/* ---- Helpers ----------------------------------------------------------------------------------
+ */
 
-static size_t stored_len(size_t record_len) {
+static size_t stored_len(size_t record_len)
+{
     return sizeof(struct spool_head) + ((record_len + 7u) & ~(size_t)7u);
 }
 
-static struct spool_head read_head(const struct spool *spool, size_t at) {
+static struct spool_head read_head(const struct spool *spool, size_t at)
+{
     struct spool_head head;
     memcpy(&head, (const char *)spool->ring + at, sizeof head);
     return head;
 }
 
-static void write_head(struct spool *spool, size_t at, const struct spool_head *head) {
+static void write_head(struct spool *spool, size_t at, const struct spool_head *head)
+{
     memcpy((char *)spool->ring + at, head, sizeof *head);
 }
 
-/* Where `need` contiguous bytes are free behind the newest record: before the end of the ring, or, while
- * the records do not wrap, before the oldest. */
-static bool find_room(const struct spool *spool, size_t need, size_t *at) {
+/* Where `need` contiguous bytes are free behind the newest record: before the end of the ring, or,
+ * while the records do not wrap, before the oldest. */
+static bool find_room(const struct spool *spool, size_t need, size_t *at)
+{
     bool wrapped = spool->count > 0 && spool->end <= spool->first;
     size_t limit = wrapped ? spool->first : sizeof spool->ring;
     if (spool->count == 0) {
@@ -156,7 +170,8 @@ static bool find_room(const struct spool *spool, size_t need, size_t *at) {
     return !wrapped && spool->first >= need;
 }
 
-static size_t record_after(const struct spool *spool, size_t at) {
+static size_t record_after(const struct spool *spool, size_t at)
+{
     size_t next = at + stored_len(read_head(spool, at).len);
     return next >= spool->wrap ? 0 : next;
 }

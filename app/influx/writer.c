@@ -1,7 +1,8 @@
 /* States and what moves them:
  *
- *   PINGING --answer or failure--> RESTING --ttl--> SENDING --2xx--> SENDING (more waits) or RESTING
- *   SENDING --failure--> WAITING --back-off--> SENDING         stop: SENDING until empty or one failure
+ *   PINGING --answer or failure--> RESTING --ttl--> SENDING --2xx--> SENDING (more waits) or
+ * RESTING SENDING --failure--> WAITING --back-off--> SENDING         stop: SENDING until empty or
+ * one failure
  */
 #include "influx/writer.h"
 
@@ -44,11 +45,13 @@ static uint64_t backoff_ns(struct writer *w);
 static void log_answer(struct writer *w, enum log_level level, const char *what, int err);
 static void log_dropped(struct writer *w, size_t count, const char *why);
 
-/* ---- Life cycle ------------------------------------------------------------------------------- */
+/* ---- Life cycle -------------------------------------------------------------------------------
+ */
 
-void writer_init(struct writer *w, const struct config_influx *influx, const struct metrics *metrics,
-                 struct client *client, struct timers *timers, struct log *log,
-                 struct slice host_name) {
+void writer_init(struct writer *w, const struct config_influx *influx,
+                 const struct metrics *metrics, struct client *client, struct timers *timers,
+                 struct log *log, struct slice host_name)
+{
     w->config = influx;
     w->metrics = metrics;
     w->client = client;
@@ -60,7 +63,8 @@ void writer_init(struct writer *w, const struct config_influx *influx, const str
     spool_init(&w->spool);
 }
 
-void writer_start(struct writer *w) {
+void writer_start(struct writer *w)
+{
     if (!w->config->enabled) {
         return;
     }
@@ -70,7 +74,8 @@ void writer_start(struct writer *w) {
     start_call(w, true);
 }
 
-void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns) {
+void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns)
+{
     if (w->unix_ns == 0 && unix_ns != 0) {
         w->clock_base_ns = unix_ns - (int64_t)now_ns;
     }
@@ -78,7 +83,8 @@ void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns) {
     w->unix_ns = unix_ns;
 }
 
-void writer_window(struct writer *w) {
+void writer_window(struct writer *w)
+{
     if (w->state == WRITER_OFF || w->state == WRITER_STOPPED) {
         return;
     }
@@ -96,7 +102,8 @@ void writer_window(struct writer *w) {
     store_window(w, &info);
 }
 
-void writer_stop(struct writer *w) {
+void writer_stop(struct writer *w)
+{
     w->stopping = true;
     if (w->state == WRITER_RESTING || w->state == WRITER_WAITING) {
         timer_cancel(w->timers, &w->timer);
@@ -106,7 +113,8 @@ void writer_stop(struct writer *w) {
     }
 }
 
-void writer_give_up(struct writer *w) {
+void writer_give_up(struct writer *w)
+{
     if (w->state == WRITER_OFF || w->state == WRITER_STOPPED) {
         return;
     }
@@ -123,14 +131,17 @@ void writer_give_up(struct writer *w) {
     w->state = WRITER_STOPPED;
 }
 
-bool writer_stopped(const struct writer *w) {
+bool writer_stopped(const struct writer *w)
+{
     return w->state == WRITER_OFF || w->state == WRITER_STOPPED;
 }
 
-/* ---- Into the spool --------------------------------------------------------------------------- */
+/* ---- Into the spool ---------------------------------------------------------------------------
+ */
 
 /* Counted first, then written in place: a record lies in one piece. */
-static void store_window(struct writer *w, const struct record_info *info) {
+static void store_window(struct writer *w, const struct record_info *info)
+{
     struct out out;
     out_init_count(&out);
     record_encode(&out, w->metrics, info);
@@ -154,7 +165,8 @@ static void store_window(struct writer *w, const struct record_info *info) {
 }
 
 /* The oldest records left although they were in flight: that request is of no use any more. */
-static void forget_batch(struct writer *w, size_t left) {
+static void forget_batch(struct writer *w, size_t left)
+{
     if (w->state != WRITER_SENDING || left == 0) {
         return;
     }
@@ -165,7 +177,8 @@ static void forget_batch(struct writer *w, size_t left) {
     timer_set(w->timers, &w->timer, w->now_ns, on_timer, w);
 }
 
-static uint32_t count_points(struct writer *w, struct slice record) {
+static uint32_t count_points(struct writer *w, struct slice record)
+{
     uint32_t points = 0;
     struct out nowhere;
     struct lines lines;
@@ -178,7 +191,8 @@ static uint32_t count_points(struct writer *w, struct slice record) {
 }
 
 /* A record that the spool holds was made by record_encode, in this boot. */
-static void open_record(const struct writer *w, struct slice record, struct lines *lines) {
+static void open_record(const struct writer *w, struct slice record, struct lines *lines)
+{
     struct record_info info;
     struct record_iter iter;
     int err = record_open(record, &info, &iter);
@@ -188,11 +202,13 @@ static void open_record(const struct writer *w, struct slice record, struct line
     lines_init(lines, w->metrics, w->host_name, unix_ns / (int64_t)LIMPET_S_TO_NS(1), &iter);
 }
 
-/* ---- Out of the spool ------------------------------------------------------------------------- */
+/* ---- Out of the spool -------------------------------------------------------------------------
+ */
 
-/* Sends the next batch, or rests when nothing waits. Without a wall clock nothing is dated, and what is
- * not dated is not sent. */
-static void push(struct writer *w) {
+/* Sends the next batch, or rests when nothing waits. Without a wall clock nothing is dated, and
+ * what is not dated is not sent. */
+static void push(struct writer *w)
+{
     if (spool_count(&w->spool) == 0 || w->unix_ns == 0) {
         rest(w);
         return;
@@ -202,7 +218,8 @@ static void push(struct writer *w) {
     start_call(w, false);
 }
 
-static void rest(struct writer *w) {
+static void rest(struct writer *w)
+{
     if (w->stopping) {
         writer_give_up(w);
         return;
@@ -214,14 +231,16 @@ static void rest(struct writer *w) {
     timer_set(w->timers, &w->timer, w->next_push_ns, on_timer, w);
 }
 
-static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns) {
+static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns)
+{
     (void)timer;
     (void)now_ns;
     push(ctx);
 }
 
 /* The oldest windows up to LIMPET_INFLUX_BATCH_LEN bytes of text, at least one. */
-static void choose_batch(struct writer *w) {
+static void choose_batch(struct writer *w)
+{
     size_t cursor = 0;
     struct slice record;
     w->batch_count = 0;
@@ -245,9 +264,11 @@ static void choose_batch(struct writer *w) {
     }
 }
 
-/* ---- The request ------------------------------------------------------------------------------ */
+/* ---- The request ------------------------------------------------------------------------------
+ */
 
-static void start_call(struct writer *w, bool ping) {
+static void start_call(struct writer *w, bool ping)
+{
     w->status = 0;
     w->retry_after_s = 0;
     w->answer_len = 0;
@@ -255,7 +276,8 @@ static void start_call(struct writer *w, bool ping) {
     w->lines.entry.kind = RECORD_END;
     w->line_sent = 0;
     struct client_request request = {
-        .target = {.name = w->config->host.name, .port = w->config->host.port,
+        .target = {.name = w->config->host.name,
+                   .port = w->config->host.port,
                    .tls = w->config->host.tls},
         .safe_to_repeat = true, /* the same record is the same points */
         .framing = ping ? FRAMING_NONE : FRAMING_LENGTH,
@@ -269,17 +291,20 @@ static void start_call(struct writer *w, bool ping) {
     client_start(w->client, &w->call, &request);
 }
 
-static void compose_ping(void *ctx, struct out *head) {
+static void compose_ping(void *ctx, struct out *head)
+{
     const struct writer *w = ctx;
     request_put_ping_head(head, w->config);
 }
 
-static void compose_write(void *ctx, struct out *head) {
+static void compose_write(void *ctx, struct out *head)
+{
     const struct writer *w = ctx;
     request_put_write_head(head, w->config);
 }
 
-static void on_event(void *ctx, struct client_call *call) {
+static void on_event(void *ctx, struct client_call *call)
+{
     struct writer *w = ctx;
     if (call->state == CALL_SENDING && w->state == WRITER_SENDING) {
         send_lines(w);
@@ -294,20 +319,23 @@ static void on_event(void *ctx, struct client_call *call) {
     }
 }
 
-static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns) {
+static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
+{
     (void)timer;
     (void)now_ns;
     end_call(ctx, LIMPET_ERR_TIMEOUT);
 }
 
-static void send_lines(struct writer *w) {
+static void send_lines(struct writer *w)
+{
     while (send_line(w)) {
     }
 }
 
-/* Sends what is missing of the current line; false: no room now, or all is sent. A line is composed anew
- * each time and what was taken before is skipped, so that no line needs a buffer. */
-static bool send_line(struct writer *w) {
+/* Sends what is missing of the current line; false: no room now, or all is sent. A line is composed
+ * anew each time and what was taken before is skipped, so that no line needs a buffer. */
+static bool send_line(struct writer *w)
+{
     struct slice record;
     if (w->lines.entry.kind == RECORD_END) {
         size_t cursor = w->records_begun;
@@ -332,7 +360,8 @@ static bool send_line(struct writer *w) {
     return more || w->lines.entry.kind == RECORD_END;
 }
 
-static int flush_line(void *ctx, const char *bytes, size_t len) {
+static int flush_line(void *ctx, const char *bytes, size_t len)
+{
     struct writer *w = ctx;
     size_t skip = w->line_skip < len ? w->line_skip : len;
     w->line_skip -= skip;
@@ -341,7 +370,8 @@ static int flush_line(void *ctx, const char *bytes, size_t len) {
     return taken == len - skip ? LIMPET_OK : LIMPET_ERR_BUSY;
 }
 
-static void read_answer(struct writer *w) {
+static void read_answer(struct writer *w)
+{
     const struct message_head *head = client_head(&w->call);
     uint64_t seconds = 0;
     w->status = head->status;
@@ -358,9 +388,11 @@ static void read_answer(struct writer *w) {
     }
 }
 
-/* ---- What came of it -------------------------------------------------------------------------- */
+/* ---- What came of it --------------------------------------------------------------------------
+ */
 
-static void end_call(struct writer *w, int err) {
+static void end_call(struct writer *w, int err)
+{
     client_cancel(&w->call);
     timer_cancel(w->timers, &w->call_timer);
     if (w->state == WRITER_PINGING) {
@@ -370,8 +402,10 @@ static void end_call(struct writer *w, int err) {
     }
 }
 
-/* The reference expects 204; proxies and InfluxDB 3 say other things, so it is only a word in the log. */
-static void end_ping(struct writer *w, int err) {
+/* The reference expects 204; proxies and InfluxDB 3 say other things, so it is only a word in the
+ * log. */
+static void end_ping(struct writer *w, int err)
+{
     bool fine = err == LIMPET_OK && w->status >= 200 && w->status < 300;
     log_answer(w, fine ? LOG_INFO : LOG_WARN, fine ? "reached" : "the ping failed", err);
     w->state = WRITER_RESTING;
@@ -382,7 +416,8 @@ static void end_ping(struct writer *w, int err) {
     }
 }
 
-static void end_write(struct writer *w, int err) {
+static void end_write(struct writer *w, int err)
+{
     if (err != LIMPET_OK) {
         failed(w, err);
         return;
@@ -404,7 +439,8 @@ static void end_write(struct writer *w, int err) {
     }
 }
 
-static void written(struct writer *w, uint64_t points_refused) {
+static void written(struct writer *w, uint64_t points_refused)
+{
     if (points_refused > 0) {
         log_answer(w, LOG_WARN, "some points were refused for good", LIMPET_OK);
     } else if (w->failures > 0) {
@@ -421,9 +457,10 @@ static void written(struct writer *w, uint64_t points_refused) {
     push(w);
 }
 
-/* The server will never take this batch as it is: send its windows in smaller batches, so that only the
- * window at fault is lost. */
-static void refused(struct writer *w) {
+/* The server will never take this batch as it is: send its windows in smaller batches, so that only
+ * the window at fault is lost. */
+static void refused(struct writer *w)
+{
     w->writes_failed++;
     if (w->batch_count > 1) {
         w->batch_count_max = w->status == 413 ? w->batch_count / 2 : 1;
@@ -436,7 +473,8 @@ static void refused(struct writer *w) {
     push(w);
 }
 
-static void pop_batch(struct writer *w) {
+static void pop_batch(struct writer *w)
+{
     for (size_t i = 0; i < w->batch_count; i++) {
         spool_pop(&w->spool);
     }
@@ -447,7 +485,8 @@ static void pop_batch(struct writer *w) {
 }
 
 /* err LIMPET_OK: there was an answer, see w->status. */
-static void failed(struct writer *w, int err) {
+static void failed(struct writer *w, int err)
+{
     w->writes_failed++;
     w->failures++;
     unsigned what = err != LIMPET_OK ? (unsigned)-err : w->status;
@@ -469,9 +508,10 @@ static void failed(struct writer *w, int err) {
     timer_set(w->timers, &w->timer, w->now_ns + backoff_ns(w), on_timer, w);
 }
 
-/* From ttl / 5 (at least 1 s) doubling up to the cap, plus or minus a quarter, so that a fleet does not come
- * back in step; Retry-After wins. */
-static uint64_t backoff_ns(struct writer *w) {
+/* From ttl / 5 (at least 1 s) doubling up to the cap, plus or minus a quarter, so that a fleet does
+ * not come back in step; Retry-After wins. */
+static uint64_t backoff_ns(struct writer *w)
+{
     if (w->retry_after_s > 0) {
         return LIMPET_S_TO_NS(w->retry_after_s);
     }
@@ -486,9 +526,11 @@ static uint64_t backoff_ns(struct writer *w) {
     return wait_ns - wait_ns / 4 + (wait_ns / 2 >> 16) * (w->jitter >> 16);
 }
 
-/* ---- Log -------------------------------------------------------------------------------------- */
+/* ---- Log --------------------------------------------------------------------------------------
+ */
 
-static void log_answer(struct writer *w, enum log_level level, const char *what, int err) {
+static void log_answer(struct writer *w, enum log_level level, const char *what, int err)
+{
     struct out *out = log_begin(w->log, level, PREFIX);
     out_text(out, "http://");
     out_put(out, w->config->host.authority);
@@ -510,7 +552,8 @@ static void log_answer(struct writer *w, enum log_level level, const char *what,
     log_end(w->log);
 }
 
-static void log_dropped(struct writer *w, size_t count, const char *why) {
+static void log_dropped(struct writer *w, size_t count, const char *why)
+{
     struct out *out = log_begin(w->log, LOG_ERROR, PREFIX);
     out_u64(out, count);
     out_text(out, count == 1 ? " window dropped: " : " windows dropped: ");

@@ -1,9 +1,10 @@
 /* The InfluxDB writer: one state machine that delivers closed windows, oldest first, each once.
  *
- * writer_window() turns the window that has just closed into one compact record in the spool. Every `ttl` the
- * records that wait are sent in batches; the text is made while it is sent. A window is written when the server
- * took at least one of its points. What fails is tried again with exponential back-off; what the server will
- * never take is dropped after its answer. produced = written + dropped + waiting, at every moment. */
+ * writer_window() turns the window that has just closed into one compact record in the spool. Every
+ * `ttl` the records that wait are sent in batches; the text is made while it is sent. A window is
+ * written when the server took at least one of its points. What fails is tried again with
+ * exponential back-off; what the server will never take is dropped after its answer. produced =
+ * written + dropped + waiting, at every moment. */
 #ifndef LIMPET_INFLUX_WRITER_H
 #define LIMPET_INFLUX_WRITER_H
 
@@ -61,8 +62,8 @@ struct writer {
     size_t answer_len;
     char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body, for the log */
 
-    unsigned failures;        /* in a row */
-    unsigned logged_status;   /* of the last failure that was logged at full length */
+    unsigned failures;      /* in a row */
+    unsigned logged_status; /* of the last failure that was logged at full length */
     struct spool spool;
     uint64_t windows_produced;
     uint64_t windows_written;
@@ -74,8 +75,9 @@ struct writer {
 };
 
 /* influx->enabled false: everything below does nothing. `host_name` must outlive the writer. */
-void writer_init(struct writer *writer, const struct config_influx *influx, const struct metrics *metrics,
-                 struct client *client, struct timers *timers, struct log *log, struct slice host_name);
+void writer_init(struct writer *writer, const struct config_influx *influx,
+                 const struct metrics *metrics, struct client *client, struct timers *timers,
+                 struct log *log, struct slice host_name);
 /* Start: the ping, and the first push after one ttl. After writer_set_time. */
 void writer_start(struct writer *writer);
 /* Once a turn, before timers and events. unix_ns 0: the wall clock is not known. */
@@ -84,7 +86,8 @@ void writer_set_time(struct writer *writer, uint64_t now_ns, int64_t unix_ns);
 void writer_window(struct writer *writer);
 /* Clean stop: pushes what waits, without resting and without trying again after a failure. */
 void writer_stop(struct writer *writer);
-void writer_give_up(struct writer *writer); /* the stop's deadline: counts and logs what is dropped */
+void writer_give_up(
+    struct writer *writer); /* the stop's deadline: counts and logs what is dropped */
 bool writer_stopped(const struct writer *writer); /* also true when the writer is off */
 
 #endif
