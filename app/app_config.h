@@ -1,8 +1,8 @@
 /* Every size of the core: meaning, unit, range, default, RAM cost per unit.
  *
  * A board is a set of these numbers: it defines what differs in `limpet_board.h` and builds with
- * -DLIMPET_BOARD_CONFIG='"limpet_board.h"'. The defaults are the Linux profile, where untouched pages of
- * .bss cost nothing. lwipopts.h and mbedtls_config.h take their numbers from here. */
+ * -DLIMPET_BOARD_CONFIG='"limpet_board.h"'. The defaults are the Linux profile, where untouched
+ * pages of .bss cost nothing. lwipopts.h and mbedtls_config.h take their numbers from here. */
 #ifndef LIMPET_APP_CONFIG_H
 #define LIMPET_APP_CONFIG_H
 
@@ -10,14 +10,16 @@
 #include LIMPET_BOARD_CONFIG
 #endif
 
-/* ---- Identity --------------------------------------------------------------------------------- */
+/* ---- Identity ---------------------------------------------------------------------------------
+ */
 
 /* Version of the software: `limpetd version`, the X-Krakend field, User-Agent. */
 #ifndef LIMPET_VERSION
 #define LIMPET_VERSION "0.1.0"
 #endif
 
-/* ---- Configuration ---------------------------------------------------------------------------- */
+/* ---- Configuration ----------------------------------------------------------------------------
+ */
 
 /* Bytes of krakend.json. 256..16 MiB. The text stays in place: struct config points into it. */
 #ifndef LIMPET_CONFIG_TEXT_LEN_MAX
@@ -34,7 +36,8 @@
 #define LIMPET_BACKENDS_MAX 512u
 #endif
 
-/* Different entries of all "host" lists together (equal ones are stored once). 1..8192. 48 B each. */
+/* Different entries of all "host" lists together (equal ones are stored once). 1..8192. 48 B each.
+ */
 #ifndef LIMPET_HOSTS_MAX
 #define LIMPET_HOSTS_MAX 512u
 #endif
@@ -49,26 +52,27 @@
 #define LIMPET_PARAMS_MAX 16u
 #endif
 
-/* Pieces of all endpoint paths and url_patterns together (literal text or {param}). 1..65535. 32 B each
- * (16 B on 32 bit). */
+/* Pieces of all endpoint paths and url_patterns together (literal text or {param}). 1..65535. 32 B
+ * each (16 B on 32 bit). */
 #ifndef LIMPET_SEGMENTS_MAX
 #define LIMPET_SEGMENTS_MAX (8u * LIMPET_BACKENDS_MAX)
 #endif
 
-/* Bytes of strings that config must keep and that do not stand verbatim in the text (unescaped strings,
- * metric names with {x} turned into :x or {{.X}}). 256..1 MiB. 1 B each. */
+/* Bytes of strings that config must keep and that do not stand verbatim in the text (unescaped
+ * strings, metric names with {x} turned into :x or {{.X}}). 256..1 MiB. 1 B each. */
 #ifndef LIMPET_CONFIG_STRINGS_LEN_MAX
 #define LIMPET_CONFIG_STRINGS_LEN_MAX (64u * 1024u)
 #endif
 
-/* Bytes of the scratch arena for cJSON's tree while a configuration is loaded; overlays memory that is
- * used only after loading. About 64 B a JSON value on 64 bit, 40 B on 32 bit, plus the strings. */
+/* Bytes of the scratch arena for cJSON's tree while a configuration is loaded; overlays memory that
+ * is used only after loading. About 64 B a JSON value on 64 bit, 40 B on 32 bit, plus the strings.
+ */
 #ifndef LIMPET_SCRATCH_LEN
 #define LIMPET_SCRATCH_LEN (16u * 1024u * 1024u)
 #endif
 
-/* Findings (errors, warnings, notes) that one load of a configuration reports one by one; more are only
- * counted. 8..1000. LIMPET_FINDING_LEN_MAX + 16 B each, at the start of the scratch arena. */
+/* Findings (errors, warnings, notes) that one load of a configuration reports one by one; more are
+ * only counted. 8..1000. LIMPET_FINDING_LEN_MAX + 16 B each, at the start of the scratch arena. */
 #ifndef LIMPET_FINDINGS_MAX
 #define LIMPET_FINDINGS_MAX 64u
 #endif
@@ -78,7 +82,8 @@
 #define LIMPET_FINDING_LEN_MAX 200u
 #endif
 
-/* ---- Text ------------------------------------------------------------------------------------- */
+/* ---- Text -------------------------------------------------------------------------------------
+ */
 
 /* Nesting of JSON that is scanned, configuration and bodies. 4..255. 1 bit of stack each. */
 #ifndef LIMPET_JSON_DEPTH_MAX
@@ -90,7 +95,8 @@
 #define LIMPET_LOG_LINE_MAX 512u
 #endif
 
-/* ---- Connections ------------------------------------------------------------------------------ */
+/* ---- Connections ------------------------------------------------------------------------------
+ */
 
 /* Client connections of the gateway listener. 1..4096. One request head buffer, one pcb and one
  * transport each. */
@@ -98,8 +104,8 @@
 #define LIMPET_GATEWAY_CONNS 512u
 #endif
 
-/* Client connections of the metrics listener; its slots are its own, so that /__stats/ stays reachable
- * when the gateway is flooded. 1..64. */
+/* Client connections of the metrics listener; its slots are its own, so that /__stats/ stays
+ * reachable when the gateway is flooded. 1..64. */
 #ifndef LIMPET_STATS_CONNS
 #define LIMPET_STATS_CONNS 16u
 #endif
@@ -114,7 +120,8 @@
 #define LIMPET_REJECT_CONNS 8u
 #endif
 
-/* Bytes of a request line: above it 414 (RFC 9112 section 3 recommends at least 8000). 256..65535. */
+/* Bytes of a request line: above it 414 (RFC 9112 section 3 recommends at least 8000). 256..65535.
+ */
 #ifndef LIMPET_REQUEST_LINE_MAX
 #define LIMPET_REQUEST_LINE_MAX 8192u
 #endif
@@ -125,20 +132,27 @@
 #define LIMPET_HEAD_LEN_MAX 16384u
 #endif
 
-/* Header fields of one message. 8..255. 16 B each (8 B on 32 bit), per connection. */
+/* Header fields of one message. 8..255. 32 B each (16 B on 32 bit), per connection. */
 #ifndef LIMPET_FIELDS_MAX
 #define LIMPET_FIELDS_MAX 96u
 #endif
 
-/* Bytes of a response head that we compose, and of a request head to a backend. 512..65535. One buffer
- * per client connection and one per backend connection. */
+/* Bytes of the line with a chunk's size and its extensions. 32..4096. No buffer. */
+#ifndef LIMPET_CHUNK_LINE_MAX
+#define LIMPET_CHUNK_LINE_MAX 256u
+#endif
+
+/* Bytes of a response head that we compose, and of a request head to a backend. 512..65535. One
+ * buffer per client connection and one per backend connection. */
 #ifndef LIMPET_HEAD_OUT_LEN_MAX
 #define LIMPET_HEAD_OUT_LEN_MAX 16384u
 #endif
 
-/* ---- Exchanges -------------------------------------------------------------------------------- */
+/* ---- Exchanges --------------------------------------------------------------------------------
+ */
 
-/* Requests in work at the same time. 1..4096. One per gateway connection is enough: more never run. */
+/* Requests in work at the same time. 1..4096. One per gateway connection is enough: more never run.
+ */
 #ifndef LIMPET_EXCHANGES
 #define LIMPET_EXCHANGES LIMPET_GATEWAY_CONNS
 #endif
@@ -164,8 +178,8 @@
 #define LIMPET_REDIRECTS_MAX 10u
 #endif
 
-/* Different hosts outside of the configuration that backends may redirect to while the daemon runs; a
- * redirect to a further one is that backend's error. 1..255. Each 40 B and its name. */
+/* Different hosts outside of the configuration that backends may redirect to while the daemon runs;
+ * a redirect to a further one is that backend's error. 1..255. Each 40 B and its name. */
 #ifndef LIMPET_REDIRECT_HOSTS
 #define LIMPET_REDIRECT_HOSTS 16u
 #endif
@@ -185,10 +199,11 @@
 #define LIMPET_WORK_PER_TURN 256u
 #endif
 
-/* ---- Deadlines (milliseconds) ----------------------------------------------------------------- */
+/* ---- Deadlines (milliseconds) -----------------------------------------------------------------
+ */
 
-/* Whole request head after its first byte, and from accept to the first byte (the reference's metrics
- * listener uses ReadHeaderTimeout 3 s; 408 after it). */
+/* Whole request head after its first byte, and from accept to the first byte (the reference's
+ * metrics listener uses ReadHeaderTimeout 3 s; 408 after it). */
 #ifndef LIMPET_HEADER_TIMEOUT_MS
 #define LIMPET_HEADER_TIMEOUT_MS 3000u
 #endif
@@ -203,8 +218,8 @@
 #define LIMPET_IDLE_TIMEOUT_MS 60000u
 #endif
 
-/* An idle backend connection is kept for reuse for so long (Go's http.Transport keeps 90 s; nginx and
- * Node close after 75 s and 5 s: a short time avoids stale ones). */
+/* An idle backend connection is kept for reuse for so long (Go's http.Transport keeps 90 s; nginx
+ * and Node close after 75 s and 5 s: a short time avoids stale ones). */
 #ifndef LIMPET_BACKEND_IDLE_TIMEOUT_MS
 #define LIMPET_BACKEND_IDLE_TIMEOUT_MS 4000u
 #endif
@@ -214,13 +229,14 @@
 #define LIMPET_STOP_TIMEOUT_MS 3000u
 #endif
 
-/* A closed connection whose peer does not take what is left is reset after it (lwIP waits as long in
- * FIN_WAIT_2: 20 s). Its pcb is the first to go when there are no others. */
+/* A closed connection whose peer does not take what is left is reset after it (lwIP waits as long
+ * in FIN_WAIT_2: 20 s). Its pcb is the first to go when there are no others. */
 #ifndef LIMPET_LINGER_TIMEOUT_MS
 #define LIMPET_LINGER_TIMEOUT_MS 20000u
 #endif
 
-/* ---- Metrics ---------------------------------------------------------------------------------- */
+/* ---- Metrics ----------------------------------------------------------------------------------
+ */
 
 /* Different endpoint names and different (layer, name) pairs of the proxy metrics. */
 #ifndef LIMPET_ENDPOINT_SERIES_MAX
@@ -236,8 +252,9 @@
 #define LIMPET_STATUS_SLOTS 64u
 #endif
 
-/* How a histogram keeps its values (metrics/histogram.h): L is exact up to 1028 values a window and at
- * most 0.79 % off above; M1 and M2 are exact up to 108 and 216 values, and 4.83 % and 3.03 % off above. */
+/* How a histogram keeps its values (metrics/histogram.h): L is exact up to 1028 values a window and
+ * at most 0.79 % off above; M1 and M2 are exact up to 108 and 216 values, and 4.83 % and 3.03 % off
+ * above. */
 #define LIMPET_HISTOGRAM_L 0
 #define LIMPET_HISTOGRAM_M1 1
 #define LIMPET_HISTOGRAM_M2 2
@@ -245,44 +262,48 @@
 #define LIMPET_HISTOGRAM_PROFILE LIMPET_HISTOGRAM_L
 #endif
 
-/* Histograms with bucket memory at the same time; 4 x endpoints + 8 is what an ordinary configuration
- * has active. 2..65535. 8304 B each in profile L, 484 B in M1, 916 B in M2. */
+/* Histograms with bucket memory at the same time; 4 x endpoints + 8 is what an ordinary
+ * configuration has active. 2..65535. 8304 B each in profile L, 484 B in M1, 916 B in M2. */
 #ifndef LIMPET_HISTOGRAMS
 #define LIMPET_HISTOGRAMS (4u * LIMPET_ENDPOINTS_MAX + 8u)
 #endif
 
-/* Values below limpet.: counters of all rooms, pools, uptime (metrics/service.h). 16..1000. 8 B each. */
+/* Values below limpet.: counters of all rooms, pools, uptime (metrics/service.h). 16..1000. 8 B
+ * each. */
 #ifndef LIMPET_METRICS_VALUES
 #define LIMPET_METRICS_VALUES 128u
 #endif
 
-/* Tables of such values: one for each struct that is looked into. 2..255. 24 B each (12 B on 32 bit). */
+/* Tables of such values: one for each struct that is looked into. 2..255. 24 B each (12 B on 32
+ * bit). */
 #ifndef LIMPET_METRICS_VALUE_TABLES
 #define LIMPET_METRICS_VALUE_TABLES 32u
 #endif
 
-/* A window that is due waits so long for an answer that shows the one before, piece by piece, then the
- * answer is cut. Below a second: the time stamps of the points count seconds. 0..999. */
+/* A window that is due waits so long for an answer that shows the one before, piece by piece, then
+ * the answer is cut. Below a second: the time stamps of the points count seconds. 0..999. */
 #ifndef LIMPET_WINDOW_HOLD_MS
 #define LIMPET_WINDOW_HOLD_MS 900u
 #endif
 
-/* A window that closes so much after its time gets its real close time and counts as late. 1..60000. */
+/* A window that closes so much after its time gets its real close time and counts as
+ * late. 1..60000. */
 #ifndef LIMPET_WINDOW_LATE_MS
 #define LIMPET_WINDOW_LATE_MS 1000u
 #endif
 
-/* ---- /__stats --------------------------------------------------------------------------------- */
+/* ---- /__stats ---------------------------------------------------------------------------------
+ */
 
-/* Rendered answers kept at the same time, shared by all readers of the same state of the table; a slow
- * reader keeps its own. When all are kept by slow readers, further answers are made piece by piece, as
- * on boards (0 = always so). 0..64. LIMPET_STATS_BUFFER_LEN each. */
+/* Rendered answers kept at the same time, shared by all readers of the same state of the table; a
+ * slow reader keeps its own. When all are kept by slow readers, further answers are made piece by
+ * piece, as on boards (0 = always so). 0..64. LIMPET_STATS_BUFFER_LEN each. */
 #ifndef LIMPET_STATS_BUFFERS
 #define LIMPET_STATS_BUFFERS 4u
 #endif
 
-/* Bytes of a rendered answer; a longer one is made piece by piece. About 100 B a key: 29 endpoints have
- * 2,523 keys. 1024..64 MiB. Untouched pages cost nothing on Linux. */
+/* Bytes of a rendered answer; a longer one is made piece by piece. About 100 B a key: 29 endpoints
+ * have 2,523 keys. 1024..64 MiB. Untouched pages cost nothing on Linux. */
 #ifndef LIMPET_STATS_BUFFER_LEN
 #define LIMPET_STATS_BUFFER_LEN (8u * 1024u * 1024u)
 #endif
@@ -298,15 +319,16 @@
 #define LIMPET_STATS_KEY_LEN 512u
 #endif
 
-/* ---- InfluxDB --------------------------------------------------------------------------------- */
+/* ---- InfluxDB ---------------------------------------------------------------------------------
+ */
 
 /* Bytes of window records that wait for InfluxDB in RAM. 1 KiB..1 GiB. */
 #ifndef LIMPET_SPOOL_LEN
 #define LIMPET_SPOOL_LEN (4u * 1024u * 1024u)
 #endif
 
-/* Bytes of one write request's body; at least one window, however long, is sent. InfluxDB takes 25 MB,
- * proxies before it often 1 MB. 1 KiB..1 MiB. No buffer: the text is made while it is sent. */
+/* Bytes of one write request's body; at least one window, however long, is sent. InfluxDB takes 25
+ * MB, proxies before it often 1 MB. 1 KiB..1 MiB. No buffer: the text is made while it is sent. */
 #ifndef LIMPET_INFLUX_BATCH_LEN
 #define LIMPET_INFLUX_BATCH_LEN (256u * 1024u)
 #endif
@@ -326,10 +348,11 @@
 #define LIMPET_INFLUX_BACKOFF_MAX_S 300u
 #endif
 
-/* ---- lwIP ------------------------------------------------------------------------------------- */
+/* ---- lwIP -------------------------------------------------------------------------------------
+ */
 
-/* Bytes of a TCP segment. 536..16382. On slirp (host-local, MTU 65521) one send() a segment makes large
- * segments several times faster; on other netifs the MTU bounds it anyway. */
+/* Bytes of a TCP segment. 536..16382. On slirp (host-local, MTU 65521) one send() a segment makes
+ * large segments several times faster; on other netifs the MTU bounds it anyway. */
 #ifndef LIMPET_TCP_MSS
 #define LIMPET_TCP_MSS 8960u
 #endif
@@ -342,7 +365,8 @@
 #define LIMPET_TCP_SND_SEGMENTS 16u
 #endif
 
-/* Received frames held by lwIP at the same time, and bytes of each. A frame larger than one is a chain. */
+/* Received frames held by lwIP at the same time, and bytes of each. A frame larger than one is a
+ * chain. */
 #ifndef LIMPET_PBUFS
 #define LIMPET_PBUFS 2048u
 #endif
@@ -380,50 +404,55 @@
 #define LIMPET_LWIP_HEAP_LEN (64u * 1024u * 1024u)
 #endif
 
-/* ---- Derived ---------------------------------------------------------------------------------- */
+/* ---- Derived ----------------------------------------------------------------------------------
+ */
 
-#define LIMPET_TRANSPORTS                                                                             \
-    (LIMPET_GATEWAY_CONNS    /* clients of the gateway */                                             \
-     + LIMPET_STATS_CONNS    /* clients of the metrics listener */                                    \
-     + LIMPET_BACKEND_CONNS  /* backends and InfluxDB */                                              \
-     + LIMPET_REJECT_CONNS)  /* clients that are being told 503 */
+#define LIMPET_TRANSPORTS                                                                          \
+    (LIMPET_GATEWAY_CONNS   /* clients of the gateway */                                           \
+     + LIMPET_STATS_CONNS   /* clients of the metrics listener */                                  \
+     + LIMPET_BACKEND_CONNS /* backends and InfluxDB */                                            \
+     + LIMPET_REJECT_CONNS) /* clients that are being told 503 */
 
-#define LIMPET_TIMERS                                                                                 \
-    (LIMPET_GATEWAY_CONNS + LIMPET_STATS_CONNS /* header, body, idle deadline: one a connection */    \
-     + LIMPET_REJECT_CONNS                                                                            \
-     + 2u * LIMPET_BACKEND_CONNS /* idle deadline of the connection, deadline of its call */          \
-     + 2u * LIMPET_EXCHANGES     /* deadline of the endpoint, of its pipe */                          \
-     + 8u)                       /* window tick, once a second, writer (2), stop, spare */
+#define LIMPET_TIMERS                                                                              \
+    (LIMPET_GATEWAY_CONNS + LIMPET_STATS_CONNS /* header, body, idle deadline: one a connection */ \
+     + LIMPET_REJECT_CONNS +                                                                       \
+     2u * LIMPET_BACKEND_CONNS /* idle deadline of the connection, deadline of its call */         \
+     + 2u * LIMPET_EXCHANGES   /* deadline of the endpoint, of its pipe */                         \
+     + 8u)                     /* window tick, once a second, writer (2), stop, spare */
 
-/* One for each transport, and as many again that lwIP is still closing (FIN_WAIT, TIME_WAIT; the oldest
- * TIME_WAIT is recycled when the pool is full), at most 32 more. */
+/* One for each transport, and as many again that lwIP is still closing (FIN_WAIT, TIME_WAIT; the
+ * oldest TIME_WAIT is recycled when the pool is full), at most 32 more. */
 #define LIMPET_TCP_PCBS (LIMPET_TRANSPORTS + (LIMPET_TRANSPORTS < 32u ? LIMPET_TRANSPORTS : 32u))
 
-/* Segments one connection may queue: two a segment of the send buffer (head and body), at least 8. */
+/* Segments one connection may queue: two a segment of the send buffer (head and body), at least 8.
+ */
 #define LIMPET_TCP_SND_QUEUE (4u * LIMPET_TCP_SND_SEGMENTS)
 
-/* Room that makes a connection writable again. lwIP wants it below 65535 - 4 x MSS and below the buffer. */
+/* Room that makes a connection writable again. lwIP wants it below 65535 - 4 x MSS and below the
+ * buffer. */
 #define LIMPET_TCP_SND_LOWAT (2u * LIMPET_TCP_MSS)
 
-/* Received pbufs one connection may hold: its window in segments of 1 kB (or of one pbuf), and some. A peer
- * that sends tiny segments cannot take the whole pool. */
-#define LIMPET_RX_PBUFS_MAX                                                                           \
-    (LIMPET_TCP_WND_SEGMENTS * LIMPET_TCP_MSS / (LIMPET_PBUF_LEN < 1024u ? LIMPET_PBUF_LEN : 1024u)   \
-     + 16u)
+/* Received pbufs one connection may hold: its window in segments of 1 kB (or of one pbuf), and
+ * some. A peer that sends tiny segments cannot take the whole pool. */
+#define LIMPET_RX_PBUFS_MAX                                                                        \
+    (LIMPET_TCP_WND_SEGMENTS * LIMPET_TCP_MSS /                                                    \
+         (LIMPET_PBUF_LEN < 1024u ? LIMPET_PBUF_LEN : 1024u) +                                     \
+     16u)
 
-/* Series that are not of an endpoint or a proxy: the 6 of the router, the 40 of the service. */
-#define LIMPET_FIXED_SERIES 46u
+/* Series that are not of an endpoint or a proxy: the 6 of the router, the 36 of the service. */
+#define LIMPET_FIXED_SERIES 42u
 
-/* Pieces of the sorted index of /__stats. A histogram or timer is one piece, unless keys of another name
- * sort between its own: then each such name splits it once. 4 B each. */
-#define LIMPET_STATS_ENTRIES                                                                          \
-    (2u * (LIMPET_FIXED_SERIES                                                                        \
-           + LIMPET_ENDPOINT_SERIES_MAX * (3u + LIMPET_STATUS_SLOTS + 1u) /* status, size, time, codes */ \
-           + LIMPET_PROXY_SERIES_MAX * 8u   /* requests and latency, 4 label pairs */                 \
-           + LIMPET_METRICS_VALUES))
+/* Pieces of the sorted index of /__stats. A histogram or timer is one piece, unless keys of another
+ * name sort between its own: then each such name splits it once. 4 B each. */
+#define LIMPET_STATS_ENTRIES                                                                       \
+    (2u *                                                                                          \
+     (LIMPET_FIXED_SERIES +                                                                        \
+      LIMPET_ENDPOINT_SERIES_MAX * (3u + LIMPET_STATUS_SLOTS + 1u) /* status, size, time, codes */ \
+      + LIMPET_PROXY_SERIES_MAX * 8u /* requests and latency, 4 label pairs */                     \
+      + LIMPET_METRICS_VALUES))
 
-#define LIMPET_MS_TO_NS(ms) ((uint64_t)(ms) * UINT64_C(1000000))
-#define LIMPET_S_TO_NS(s) ((uint64_t)(s) * UINT64_C(1000000000))
+#define LIMPET_MS_TO_NS(ms) ((uint64_t)(ms)*UINT64_C(1000000))
+#define LIMPET_S_TO_NS(s) ((uint64_t)(s)*UINT64_C(1000000000))
 
 _Static_assert(LIMPET_REQUEST_LINE_MAX < LIMPET_HEAD_LEN_MAX, "the head holds the request line");
 _Static_assert(LIMPET_HEAD_LEN_MAX <= 65535u, "field offsets are 16 bit");
