@@ -54,8 +54,8 @@ struct message_head {
  * > 0: length of the head in bytes, `head` filled; 0: need more bytes;
  * LIMPET_ERR_SYNTAX, LIMPET_ERR_TOO_LONG, LIMPET_ERR_UNSUPPORTED: refuse_status and refuse_text say
  * how. The limits are LIMPET_REQUEST_LINE_MAX, LIMPET_HEAD_LEN_MAX (so a buffer of that size never
- * fills up without an error) and LIMPET_FIELDS_MAX. Up to four empty lines before a request line are
- * skipped (RFC 9112 section 2.2 asks for one at least).
+ * fills up without an error) and LIMPET_FIELDS_MAX. Up to four empty lines before a request line
+ * are skipped (RFC 9112 section 2.2 asks for one at least).
  *
  * Refused on purpose, although RFC 9112 has a reading for it: obs-fold; repeated Content-Length
  * fields that are equal; the absolute form (we are no proxy, and two hosts in one request are two
@@ -75,7 +75,7 @@ const struct message_field *message_find(const struct message_head *head, struct
  * the Connection field names (RFC 9110 section 7.6.1). */
 bool message_is_hop_by_hop(const struct message_head *head, struct slice name);
 
-/* ---- Body ------------------------------------------------------------------------------------- */
+/* ---- Body ------------------------------------------------------------------------------------ */
 
 /* Where a body ends. Reads framing only: the payload stays where it is. */
 struct body_reader {
@@ -90,9 +90,10 @@ struct body_reader {
 
 void body_reader_init(struct body_reader *reader, const struct message_head *head);
 /* Steps over the framing at the start of `bytes` and shows the payload behind it, up to the end of
- * the chunk, of the body or of `bytes`. Returns how many bytes of framing to consume (0..bytes.len);
- * `data` is the payload that follows them at once, empty when there is none yet or the body is done.
- * Payload counts as read when body_reader_take says so. Trailers are checked and dropped.
+ * the chunk, of the body or of `bytes`. Returns how many bytes of framing to consume, at most
+ * bytes.len; `data` is the payload that follows them at once, empty when there is none yet or the
+ * body is done. Payload counts as read when body_reader_take says so. Trailers are checked and
+ * dropped.
  * LIMPET_ERR_SYNTAX: bad chunk framing or trailer; LIMPET_ERR_TOO_LONG: chunk extensions and
  * trailers of this body together exceed LIMPET_HEAD_LEN_MAX, or one size line
  * LIMPET_CHUNK_LINE_MAX. */
@@ -104,7 +105,7 @@ void body_reader_take(struct body_reader *reader, size_t len);
 LIMPET_WARN_UNUSED
 int body_reader_end(struct body_reader *reader);
 
-/* ---- Out -------------------------------------------------------------------------------------- */
+/* ---- Out ------------------------------------------------------------------------------------- */
 
 void message_write_status_line(struct out *out, unsigned status);
 /* Bytes that a value must not have (CR, LF, NUL and other controls but tab) are left out. */
