@@ -1,0 +1,30 @@
+/* The configuration on Linux: from a file or built in, loaded into struct app, findings printed. */
+#ifndef LIMPET_POSIX_CONFIG_FILE_H
+#define LIMPET_POSIX_CONFIG_FILE_H
+
+#include "app/app.h"
+
+#include <stdbool.h>
+
+struct config_source {
+    const char *name;  /* as printed: the path, or what stands for it */
+    struct slice text; /* static storage, stays */
+};
+
+/* The file, up to LIMPET_CONFIG_TEXT_LEN_MAX bytes, into a static buffer: once a process. False:
+ * said on stderr. */
+LIMPET_WARN_UNUSED
+bool config_file_read(struct config_source *source, const char *path);
+/* quickstart.json as it was when limpetd was built. */
+struct config_source config_file_quickstart(void);
+
+/* Prints each finding as FILE:LINE:COL: path: message on stderr; those that refuse nothing are
+ * marked, and keys without effect are only shown with `verbose`. False: the configuration is
+ * refused. */
+LIMPET_WARN_UNUSED
+bool config_file_load(struct app *app, const struct config_source *source, bool verbose);
+
+/* What was understood, on stdout, a few lines for people. */
+void config_file_print_summary(const struct config *config, const struct config_source *source);
+
+#endif

@@ -1,0 +1,20 @@
+/* The life of limpetd: ports tried, network up, core started, the loop, the clean stop. */
+#ifndef LIMPET_POSIX_DAEMON_H
+#define LIMPET_POSIX_DAEMON_H
+
+#include "app/app.h"
+#include "netif_slirp.h"
+
+/* For static placement, zero-initialised; do not touch the fields. */
+struct daemon {
+    struct app *app;
+    struct log log; /* the port's own lines */
+    struct slirp_netif netif;
+    unsigned turns_without_poll;
+};
+
+/* Runs until a signal asks to stop; app->config is loaded. Returns the exit status: 0 after a clean
+ * stop, 1 when the start failed (said in the log). */
+int daemon_run(struct daemon *d, struct app *app, int argc, char *const argv[]);
+
+#endif

@@ -1,0 +1,71 @@
+/* limpetd: the daemon on Linux. */
+#include "command_line.h"
+#include "config_file.h"
+#include "daemon.h"
+
+#include "lwip/init.h"
+
+#include <slirp/libslirp.h>
+#include <stdio.h>
+
+/* Hundreds of MB of address space, a few MB of memory: pages that nothing touches cost nothing. */
+static struct app app;
+static struct daemon instance;
+
+static int run(const struct command_line *line, int argc, char *const argv[])
+{
+    struct config_source source = config_file_quickstart();
+    if (line->config_path != NULL && !config_file_read(&source, line->config_path)) {
+        return 1;
+    }
+    if (!config_file_load(&app, &source, false)) {
+        return 1;
+    }
+    if (line->debug) {
+        app.config.log_level = LOG_DEBUG;
+        app.config.debug_endpoint = true;
+    }
+    if (line->port != 0) {
+        config_override_port(&app.config, line->port);
+    }
+    return daemon_run(&instance, &app, argc, argv);
+}
+
+static int check(const struct command_line *line)
+{
+    struct config_source source;
+    if (!config_file_read(&source, line->config_path) || !config_file_load(&app, &source, true)) {
+        return 1;
+    }
+    config_file_print_summary(&app.config, &source);
+    return 0;
+}
+
+static int version(void)
+{
+    printf("limpetd %s\nlwIP %s\nlibslirp %s\n", LIMPET_VERSION, LWIP_VERSION_STRING,
+           slirp_version_string());
+    return 0;
+}
+
+int main(int argc, char *argv[])
+{
+    struct command_line line;
+    if (!command_line_parse(&line, argc, argv)) {
+        fprintf(stderr, "limpetd: %s%s%s\n%s", line.error, line.error_arg != NULL ? " " : "",
+                line.error_arg != NULL ? line.error_arg : "", command_line_usage);
+        return 2;
+    }
+    switch (line.command) {
+    case COMMAND_RUN:
+        return run(&line, argc, argv);
+    case COMMAND_CHECK:
+        return check(&line);
+    case COMMAND_VERSION:
+        return version();
+    case COMMAND_HELP:
+        break;
+    }
+    fputs(command_line_help, stdout);
+    return 0;
+}
