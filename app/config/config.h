@@ -1,7 +1,8 @@
-/* krakend.json -> struct config: everything the daemon is told, checked and with defaults filled in.
+/* krakend.json -> struct config: all that the daemon is told, checked and with defaults filled in.
  *
- * The text must stay in place and unchanged as long as the config is used: slices point into it, or into
- * `strings` for what does not stand verbatim in it. Nothing of cJSON's tree survives config_load(). */
+ * The text must stay in place and unchanged as long as the config is used: slices point into it, or
+ * into `strings` for what does not stand verbatim in it. Nothing of cJSON's tree survives
+ * config_load(). */
 #ifndef LIMPET_CONFIG_CONFIG_H
 #define LIMPET_CONFIG_CONFIG_H
 
@@ -28,18 +29,21 @@ struct config_listen {
 /* One place to send requests to: scheme, name or IPv4 literal, port. */
 struct config_host {
     struct slice name;      /* without brackets, port and scheme */
-    struct slice authority; /* as it goes into the Host header: name, and :port unless it is the default */
+    struct slice authority; /* for the Host header: name, and :port unless it is the default */
     uint16_t port;
     bool tls;
 };
 
-/* One piece of a url_pattern or of an endpoint path. */
+/* One piece of a url_pattern or of an endpoint path. The pieces in their order are the whole text:
+ * "/p/{id}/x" is TEXT "/p/", PARAM "id", TEXT "/x". A param of an endpoint fills the segment
+ * between two slashes. In a url_pattern a piece ends before the first '?', the first byte of the
+ * next. */
 enum segment_kind { SEGMENT_TEXT, SEGMENT_PARAM };
 struct config_segment {
     enum segment_kind kind;
     struct slice text;  /* literal bytes, or the parameter's name */
     uint8_t param;      /* index into the endpoint's params */
-    bool in_query;      /* url_pattern: behind the '?' */
+    bool in_query;      /* url_pattern: from the '?' on */
 };
 
 struct config_backend {
@@ -62,7 +66,7 @@ struct config_endpoint {
     uint32_t cache_ttl_s;  /* 0 = no Cache-Control */
     uint16_t backend_first; /* into config.backends */
     uint16_t backend_count; /* >= 1 */
-    uint16_t segment_first; /* into config.segments: "/", text and params between slashes */
+    uint16_t segment_first; /* into config.segments */
     uint16_t segment_count;
     uint8_t param_count;
     bool declared; /* false: the built-in default configuration made it */
@@ -108,13 +112,14 @@ struct config {
     struct config_endpoint endpoints[LIMPET_ENDPOINTS_MAX];
     struct config_backend backends[LIMPET_BACKENDS_MAX];
     struct config_host hosts[LIMPET_HOSTS_MAX];
-    uint16_t host_refs[2u * LIMPET_BACKENDS_MAX];
+    uint16_t host_refs[LIMPET_HOST_REFS_MAX];
     struct config_segment segments[LIMPET_SEGMENTS_MAX];
     struct out strings_out;
     char strings[LIMPET_CONFIG_STRINGS_LEN_MAX];
 };
 
-/* One thing that is wrong (or only worth a word), in the order of the text. Slices live during the call. */
+/* One thing that is wrong (or only worth a word), in the order of the text. Slices live during the
+ * call. */
 enum config_finding_kind {
     CONFIG_ERROR,   /* the configuration is refused */
     CONFIG_WARNING, /* accepted, but the user should know */
@@ -129,9 +134,12 @@ struct config_finding {
 };
 typedef void (*config_report_fn)(void *ctx, const struct config_finding *finding);
 
-/* Loads and checks. `scratch` (cJSON's tree) is free again on return. Every error is reported, in the
- * order of the text; returns LIMPET_OK, or LIMPET_ERR_SYNTAX (the text is no JSON), LIMPET_ERR_RANGE (at
- * least one error was reported), LIMPET_ERR_FULL (scratch too small; reported too). */
+/* Loads and checks. `scratch` (findings and cJSON's tree, any alignment) is free again on return.
+ * Every error is reported, in the order of the text; of more than LIMPET_FINDINGS_MAX findings the
+ * rest is counted ("and 3 more errors"). Returns LIMPET_OK, or LIMPET_ERR_SYNTAX (no JSON),
+ * LIMPET_ERR_RANGE (at least one error was reported), LIMPET_ERR_FULL (scratch too small, or the
+ * text longer than LIMPET_CONFIG_TEXT_LEN_MAX; reported too). After an error the config is not
+ * usable. */
 LIMPET_WARN_UNUSED
 int config_load(struct config *config, struct slice text, void *scratch, size_t scratch_len,
                 config_report_fn report, void *report_ctx);

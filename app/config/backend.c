@@ -1,0 +1,276 @@
+/* endpoints[].backend[]: url_pattern, hosts, encoding. */
+#include "config/address.h"
+#include "config/loader.h"
+
+#include <assert.h>
+
+static void backend_read(struct loader *l, struct node node, const struct config_endpoint *endpoint,
+                         const struct path_params *params);
+static void backend_count_check(struct loader *l, struct node list,
+                                const struct config_endpoint *endpoint);
+static void backend_encoding_read(struct loader *l, struct node node,
+                                  const struct config_endpoint *endpoint,
+                                  struct config_backend *backend);
+static void url_pattern_read(struct loader *l, struct node node, struct config_backend *backend,
+                             const struct path_params *params);
+static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
+                             const struct path_params *params, size_t *param_count);
+static bool url_param_check(struct loader *l, const char *at, struct slice name,
+                            const struct path_params *params);
+static void extra_read(struct loader *l, struct node extra_config);
+static void host_read(struct loader *l, struct node node);
+
+void backends_read(struct loader *l, struct node list, struct config_endpoint *endpoint,
+                   const struct path_params *params)
+{
+    if (!node_ok(list)) {
+        return;
+    }
+    backend_count_check(l, list, endpoint);
+    endpoint->backend_first = l->config->backend_count;
+    struct node_iter iter;
+    struct node_member member;
+    node_iter_init(&iter, list);
+    while (node_iter_next(&iter, &member)) {
+        if (cJSON_IsObject(member.node.item)) {
+            backend_read(l, member.node, endpoint, params);
+        }
+    }
+    endpoint->backend_count = (uint16_t)(l->config->backend_count - endpoint->backend_first);
+}
+
+static void backend_count_check(struct loader *l, struct node list,
+                                const struct config_endpoint *endpoint)
+{
+    size_t count = node_count(list);
+    if (count == 1) {
+        return;
+    }
+    struct out *out = error_begin(l, list.raw.ptr);
+    if (count == 0) {
+        out_text(out, "expected a backend at least, got an empty list");
+    } else if (endpoint->output_encoding == ENCODING_NO_OP) {
+        out_text(out, "no-op takes one backend, got ");
+        out_u64(out, count);
+    } else {
+        out_text(out, "merging several backends is not supported yet; expected 1, got ");
+        out_u64(out, count);
+    }
+    finding_end(l->findings);
+}
+
+static void backend_read(struct loader *l, struct node node, const struct config_endpoint *endpoint,
+                         const struct path_params *params)
+{
+    struct config *config = l->config;
+    struct node found[BACKEND_KEYS];
+    section_read(l, SECTION_BACKEND, node, found, BACKEND_KEYS);
+
+    struct config_backend backend = {.method = endpoint->method};
+    read_method(l, found[BACKEND_METHOD], METHOD_OPTIONS, &backend.method);
+    backend_encoding_read(l, found[BACKEND_ENCODING], endpoint, &backend);
+    if (backend.method == METHOD_HEAD && backend.encoding == ENCODING_JSON) {
+        warning_add(l, found[BACKEND_METHOD].raw.ptr,
+                    "an answer to HEAD has no body: without \"no-op\" it counts as an error");
+    }
+    if (!node_given(found[BACKEND_URL_PATTERN])) {
+        error_add(l, node.raw.ptr, "\"url_pattern\" is missing");
+    }
+    url_pattern_read(l, found[BACKEND_URL_PATTERN], &backend, params);
+    extra_read(l, found[BACKEND_EXTRA_CONFIG]);
+
+    bool list = node_ok(found[BACKEND_HOST]) && node_count(found[BACKEND_HOST]) > 0;
+    backend.host_first = l->host_first;
+    backend.host_count = l->host_count;
+    if (list) {
+        hosts_read(l, found[BACKEND_HOST], &backend.host_first, &backend.host_count);
+    } else if (!l->has_host && node_given(found[BACKEND_HOST]) == node_ok(found[BACKEND_HOST])) {
+        error_add(l, node.raw.ptr, "no host: give \"host\" here or at the root");
+    }
+    if (table_take(l, TABLE_BACKENDS, 1, node.raw.ptr)) {
+        config->backends[config->backend_count++] = backend;
+    }
+}
+
+/* A no-op endpoint makes its backend no-op whatever that says (lura, initBackendDefaults). The
+ * other way round the reference would drop the body and answer {}. */
+static void backend_encoding_read(struct loader *l, struct node node,
+                                  const struct config_endpoint *endpoint,
+                                  struct config_backend *backend)
+{
+    enum encoding encoding = endpoint->output_encoding;
+    read_encoding(l, node, &encoding);
+    backend->encoding = endpoint->output_encoding;
+    if (encoding == endpoint->output_encoding) {
+        return;
+    }
+    if (encoding == ENCODING_NO_OP) {
+        error_add(l, node.raw.ptr,
+                  "\"no-op\" needs output_encoding \"no-op\" too: the body would be lost");
+    } else {
+        warning_add(l, node.raw.ptr, "has no effect: the endpoint's output_encoding is \"no-op\"");
+    }
+}
+
+static void extra_read(struct loader *l, struct node extra_config)
+{
+    struct node found[BACKEND_EXTRA_KEYS];
+    struct node http[BACKEND_HTTP_KEYS];
+    struct node proxy[PROXY_KEYS];
+    section_read(l, SECTION_BACKEND_EXTRA, extra_config, found, BACKEND_EXTRA_KEYS);
+    section_read(l, SECTION_BACKEND_HTTP, found[BACKEND_EXTRA_HTTP], http, BACKEND_HTTP_KEYS);
+    section_read(l, SECTION_PROXY, found[BACKEND_EXTRA_PROXY], proxy, PROXY_KEYS);
+}
+
+/* ---- url_pattern --------------------------------------------------------------------------- */
+
+static void url_pattern_read(struct loader *l, struct node node, struct config_backend *backend,
+                             const struct path_params *params)
+{
+    struct slice url;
+    size_t param_count;
+    const char *at = node.raw.ptr;
+    if (!read_text(l, node, &url)) {
+        return;
+    }
+    url = path_clean(l, url, at);
+    if (!url_pieces_check(l, at, url, params, &param_count)) {
+        return;
+    }
+    backend->url_pattern = url;
+    backend->metric_name = url;
+    /* {id} becomes {{.Id}}, three bytes more. */
+    struct out *out = NULL;
+    size_t len = url.len + 3 * param_count;
+    if (param_count > 0 && (out = loader_compose(l, len, at)) != NULL) {
+        path_write_backend_name(out, url);
+        backend->metric_name = loader_composed(l, len);
+    }
+    segments_store(l, url, params, at, &backend->segment_first, &backend->segment_count);
+}
+
+static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
+                             const struct path_params *params, size_t *param_count)
+{
+    struct path_piece piece;
+    bool ok = params != NULL;
+    int more;
+    *param_count = 0;
+    while ((more = path_next(&url, &piece)) == 1) {
+        size_t bad = piece.is_param ? piece.text.len : path_find_bad_in_url(piece.text);
+        if (bad < piece.text.len) {
+            report_bad_byte(l, at, piece.text, bad);
+            return false;
+        }
+        *param_count += piece.is_param;
+        if (piece.is_param && params != NULL) {
+            ok = url_param_check(l, at, piece.text, params) && ok;
+        }
+    }
+    if (more < 0) {
+        error_add(l, at, "a { or } without its partner, or a {param} without a proper name");
+    }
+    return ok && more == 0;
+}
+
+/* {resp0_field} of a sequential endpoint. */
+static bool is_response_param(struct slice name)
+{
+    const struct slice prefix = SLICE_LIT("resp");
+    size_t i = prefix.len;
+    while (slice_starts_with(name, prefix) && i < name.len && name.ptr[i] >= '0' &&
+           name.ptr[i] <= '9') {
+        i++;
+    }
+    return i > prefix.len && i < name.len && name.ptr[i] == '_';
+}
+
+static bool url_param_check(struct loader *l, const char *at, struct slice name,
+                            const struct path_params *params)
+{
+    if (path_param_find(params, name) >= 0) {
+        return true;
+    }
+    struct out *out = error_begin(l, at);
+    out_char(out, '{');
+    out_put(out, slice_take(name, 48));
+    if (slice_starts_with(name, SLICE_LIT("JWT.")) || is_response_param(name)) {
+        out_text(out, "} is not supported yet: only the {params} of the endpoint are");
+        finding_end(l->findings);
+        return false;
+    }
+    out_text(out, "} is no parameter of the endpoint, which has ");
+    for (size_t i = 0; i < params->count; i++) {
+        out_text(out, i > 0 ? ", {" : "{");
+        out_put(out, params->names[i]);
+        out_char(out, '}');
+    }
+    out_text(out, params->count == 0 ? "none" : "");
+    finding_end(l->findings);
+    return false;
+}
+
+/* ---- host ---------------------------------------------------------------------------------- */
+
+void hosts_read(struct loader *l, struct node list, uint16_t *first, uint16_t *count)
+{
+    *first = l->config->host_ref_count;
+    *count = 0;
+    if (!node_ok(list)) {
+        return;
+    }
+    struct node_iter iter;
+    struct node_member member;
+    node_iter_init(&iter, list);
+    while (node_iter_next(&iter, &member)) {
+        host_read(l, member.node);
+    }
+    *count = (uint16_t)(l->config->host_ref_count - *first);
+}
+
+static bool same_host(const struct config_host *a, const struct config_host *b)
+{
+    return a->port == b->port && a->tls == b->tls && slice_equal(a->name, b->name);
+}
+
+/* Index of a host, stored if it is new; -1 when the table is full. */
+static int host_store(struct loader *l, struct config_host host, const char *at)
+{
+    struct config *config = l->config;
+    for (int i = 0; i < config->host_count; i++) {
+        if (same_host(&config->hosts[i], &host)) {
+            return i;
+        }
+    }
+    if (!table_take(l, TABLE_HOSTS, 1, at)) {
+        return -1;
+    }
+    host.authority = loader_keep(l, host.authority, at);
+    host.name = loader_keep(l, host.name, at);
+    config->hosts[config->host_count] = host;
+    return config->host_count++;
+}
+
+static void host_read(struct loader *l, struct node node)
+{
+    struct slice text;
+    struct config_host host;
+    const char *at = node.raw.ptr;
+    if (!read_text(l, node, &text)) {
+        return;
+    }
+    const char *problem = address_host(text, &host);
+    if (problem != NULL) {
+        struct out *out = error_begin(l, at);
+        bool secret = slice_find(text, '@') < text.len; /* user:password@host */
+        finding_quote(out, secret ? SLICE_LIT("...") : text);
+        out_text(out, ": ");
+        out_text(out, problem);
+        finding_end(l->findings);
+        return;
+    }
+    int index = host_store(l, host, at);
+    if (table_take(l, TABLE_HOST_REFS, 1, at) && index >= 0) {
+        l->config->host_refs[l->config->host_ref_count++] = (uint16_t)index;
+    }
+}

@@ -1,0 +1,341 @@
+/* endpoints[]: path, method, times; their backends are read in backend.c. */
+#include "config/loader.h"
+
+#include <assert.h>
+
+static void endpoint_read(struct loader *l, struct node node);
+static bool endpoint_path_read(struct loader *l, struct node node, struct config_endpoint *endpoint,
+                               struct path_params *params);
+static bool params_collect(struct loader *l, const char *at, struct slice path,
+                           struct path_params *params);
+static void route_check(struct loader *l, const char *at, const struct config_endpoint *endpoint);
+static void extra_read(struct loader *l, struct node extra_config);
+
+void endpoints_read(struct loader *l, struct node list)
+{
+    if (!node_ok(list)) {
+        return;
+    }
+    struct node_iter iter;
+    struct node_member member;
+    node_iter_init(&iter, list);
+    while (node_iter_next(&iter, &member)) {
+        if (cJSON_IsObject(member.node.item)) {
+            endpoint_read(l, member.node);
+        }
+    }
+}
+
+static void endpoint_read(struct loader *l, struct node node)
+{
+    struct config *config = l->config;
+    struct node found[ENDPOINT_KEYS];
+    struct path_params params;
+    section_read(l, SECTION_ENDPOINT, node, found, ENDPOINT_KEYS);
+
+    struct config_endpoint endpoint = {
+        .method = METHOD_GET,
+        .output_encoding = l->output_encoding,
+        .timeout_ms = config->timeout_ms,
+        .cache_ttl_s = config->cache_ttl_s,
+        .declared = true,
+    };
+    read_method(l, found[ENDPOINT_METHOD], METHOD_DELETE, &endpoint.method);
+    read_encoding(l, found[ENDPOINT_OUTPUT_ENCODING], &endpoint.output_encoding);
+    read_timeout_ms(l, found[ENDPOINT_TIMEOUT], &endpoint.timeout_ms);
+    read_cache_ttl_s(l, found[ENDPOINT_CACHE_TTL], &endpoint.cache_ttl_s);
+    extra_read(l, found[ENDPOINT_EXTRA_CONFIG]);
+
+    const char *path_at =
+        node_given(found[ENDPOINT_ENDPOINT]) ? found[ENDPOINT_ENDPOINT].raw.ptr : node.raw.ptr;
+    bool path_ok = endpoint_path_read(l, found[ENDPOINT_ENDPOINT], &endpoint, &params);
+    if (!node_given(found[ENDPOINT_ENDPOINT])) {
+        error_add(l, path_at, "\"endpoint\" is missing");
+    }
+    if (path_ok && node_given(found[ENDPOINT_METHOD]) == node_ok(found[ENDPOINT_METHOD])) {
+        route_check(l, path_at, &endpoint);
+    }
+    if (!node_given(found[ENDPOINT_BACKEND])) {
+        error_add(l, node.raw.ptr, "\"backend\" is missing");
+    }
+    backends_read(l, found[ENDPOINT_BACKEND], &endpoint, path_ok ? &params : NULL);
+    if (table_take(l, TABLE_ENDPOINTS, 1, node.raw.ptr)) {
+        config->endpoints[config->endpoint_count++] = endpoint;
+    }
+}
+
+/* The static, sequential and merging options of the reference live in extra_config.proxy. */
+static void extra_read(struct loader *l, struct node extra_config)
+{
+    struct node found[ENDPOINT_EXTRA_KEYS];
+    struct node proxy[PROXY_KEYS];
+    section_read(l, SECTION_ENDPOINT_EXTRA, extra_config, found, ENDPOINT_EXTRA_KEYS);
+    section_read(l, SECTION_PROXY, found[ENDPOINT_EXTRA_PROXY], proxy, PROXY_KEYS);
+}
+
+/* ---- Path ---------------------------------------------------------------------------------- */
+
+static bool endpoint_path_read(struct loader *l, struct node node, struct config_endpoint *endpoint,
+                               struct path_params *params)
+{
+    struct slice path;
+    const char *at = node.raw.ptr;
+    params->count = 0;
+    if (!read_text(l, node, &path)) {
+        return false;
+    }
+    if (path.len == 0) {
+        error_add(l, at, "must not be empty");
+        return false;
+    }
+    path = path_clean(l, path, at);
+    if (path.len == 0 || !params_collect(l, at, path, params)) {
+        return false;
+    }
+    size_t parts = 0;
+    const char *problem = path_check(path, &parts);
+    if (problem != NULL) {
+        error_add(l, at, problem);
+        return false;
+    }
+    if (parts > LIMPET_PATH_PARTS_MAX) {
+        struct overrun overrun = {"segments", "LIMPET_PATH_PARTS_MAX", parts,
+                                  LIMPET_PATH_PARTS_MAX};
+        report_overrun(l, at, &overrun);
+        return false;
+    }
+    endpoint->path = path;
+    endpoint->param_count = params->count;
+    endpoint->metric_name = path;
+    /* {id} becomes :id, one byte less. */
+    struct out *out = NULL;
+    size_t len = path.len - params->count;
+    if (params->count > 0 && (out = loader_compose(l, len, at)) != NULL) {
+        path_write_endpoint_name(out, path);
+        endpoint->metric_name = loader_composed(l, len);
+    }
+    segments_store(l, path, params, at, &endpoint->segment_first, &endpoint->segment_count);
+    return true;
+}
+
+/* What an endpoint's param may be called: the reference's pattern is /\{([a-zA-Z\-_0-9]+)\}. */
+static bool is_endpoint_param(struct slice name)
+{
+    return slice_find(name, '.') == name.len && slice_find(name, ':') == name.len &&
+           slice_find(name, '/') == name.len;
+}
+
+static const char *param_problem(const struct path_params *params, struct slice name)
+{
+    if (!is_endpoint_param(name)) {
+        return "the name of a {param} is made of letters, digits, - and _";
+    }
+    if (path_param_find(params, name) >= 0) {
+        return "holds the same {param} twice";
+    }
+    return NULL;
+}
+
+static bool params_collect(struct loader *l, const char *at, struct slice path,
+                           struct path_params *params)
+{
+    struct path_piece piece;
+    size_t needed = 0;
+    int more;
+    while ((more = path_next(&path, &piece)) == 1) {
+        size_t bad = piece.is_param ? piece.text.len : path_find_bad(piece.text);
+        if (bad < piece.text.len) {
+            report_bad_byte(l, at, piece.text, bad);
+            return false;
+        }
+        if (!piece.is_param) {
+            continue;
+        }
+        const char *problem = param_problem(params, piece.text);
+        if (problem != NULL) {
+            error_add(l, at, problem);
+            return false;
+        }
+        needed++;
+        if (needed <= LIMPET_PARAMS_MAX) {
+            params->names[params->count++] = piece.text;
+        }
+    }
+    if (more < 0) {
+        error_add(l, at, "a { or } without its partner, or a {param} without a proper name");
+        return false;
+    }
+    if (needed > LIMPET_PARAMS_MAX) {
+        struct overrun overrun = {"{params}", "LIMPET_PARAMS_MAX", needed, LIMPET_PARAMS_MAX};
+        report_overrun(l, at, &overrun);
+    }
+    return needed <= LIMPET_PARAMS_MAX;
+}
+
+/* Two endpoints must not wait for the same requests. */
+static void route_check(struct loader *l, const char *at, const struct config_endpoint *endpoint)
+{
+    for (size_t i = 0; i < l->config->endpoint_count; i++) {
+        const struct config_endpoint *other = &l->config->endpoints[i];
+        if (other->method != endpoint->method || other->path.len == 0 ||
+            !path_same_route(other->path, endpoint->path)) {
+            continue;
+        }
+        struct out *out = error_begin(l, at);
+        out_text(out, "the same method and path as an endpoint before: ");
+        out_put(out, method_name(other->method));
+        out_char(out, ' ');
+        finding_quote(out, other->path);
+        finding_end(l->findings);
+        return;
+    }
+}
+
+struct slice path_clean(struct loader *l, struct slice path, const char *at)
+{
+    if (path.len > 0 && path.ptr[0] == '/') {
+        return loader_keep(l, path, at);
+    }
+    if (path.len == 0) {
+        return SLICE_LIT("/");
+    }
+    struct out *out = loader_compose(l, path.len + 1, at);
+    if (out == NULL) {
+        return SLICE_EMPTY;
+    }
+    out_char(out, '/');
+    out_put(out, path);
+    return loader_composed(l, path.len + 1);
+}
+
+void report_bad_byte(struct loader *l, const char *at, struct slice path, size_t bad)
+{
+    unsigned char byte = (unsigned char)path.ptr[bad];
+    struct out *out = error_begin(l, at);
+    if (byte >= 0x80) {
+        out_text(
+            out,
+            "must be plain ASCII; write other characters as %XX of their UTF-8 in url_pattern");
+    } else {
+        out_text(out, "must not hold ");
+        finding_quote(out, slice_of(path.ptr + bad, 1));
+        out_text(out, byte == '%' ? " without two hex digits" : "");
+        out_text(out, byte == '*' ? ": wildcards are not supported" : "");
+    }
+    finding_end(l->findings);
+}
+
+/* ---- Pieces -------------------------------------------------------------------------------- */
+
+static size_t pieces_count(struct slice path)
+{
+    struct path_piece piece;
+    size_t count = 0;
+    bool query = false;
+    while (path_next(&path, &piece) == 1) {
+        size_t mark = piece.is_param ? piece.text.len : slice_find(piece.text, '?');
+        bool cut = !query && mark > 0 && mark < piece.text.len;
+        query = query || mark < piece.text.len;
+        count += cut ? 2 : 1;
+    }
+    return count;
+}
+
+static void segment_add(struct config *config, struct config_segment segment)
+{
+    if (segment.text.len > 0) {
+        config->segments[config->segment_count++] = segment;
+    }
+}
+
+void segments_store(struct loader *l, struct slice path, const struct path_params *params,
+                    const char *at, uint16_t *first, uint16_t *count)
+{
+    struct config *config = l->config;
+    struct path_piece piece;
+    bool query = false;
+    size_t needed = pieces_count(path);
+    if (!table_take(l, TABLE_SEGMENTS, needed, at)) {
+        return;
+    }
+    *first = config->segment_count;
+    while (path_next(&path, &piece) == 1) {
+        struct config_segment segment = {
+            .kind = SEGMENT_PARAM, .text = piece.text, .in_query = query};
+        if (piece.is_param) {
+            segment.param = (uint8_t)path_param_find(params, piece.text);
+            segment_add(config, segment);
+            continue;
+        }
+        size_t mark = query ? 0 : slice_find(piece.text, '?');
+        segment.kind = SEGMENT_TEXT;
+        segment.text = slice_take(piece.text, mark);
+        segment_add(config, segment);
+        query = query || mark < piece.text.len;
+        segment.text = slice_skip(piece.text, mark);
+        segment.in_query = query;
+        segment_add(config, segment);
+    }
+    *count = (uint16_t)(config->segment_count - *first);
+    assert(*count == needed);
+}
+
+/* ---- Words --------------------------------------------------------------------------------- */
+
+/* Known to the reference. */
+static bool is_other_encoding(struct slice word)
+{
+    static const char others[][16] = {
+        "string", "json-collection", "safejson", "fast-json", "xml", "rss", "yaml", "negotiate"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (slice_equal(word, slice_from_cstr(others[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void read_encoding(struct loader *l, struct node node, enum encoding *value)
+{
+    if (!node_ok(node)) {
+        return;
+    }
+    struct slice word = node_string(node);
+    if (slice_equal(word, SLICE_LIT("json"))) {
+        *value = ENCODING_JSON;
+        return;
+    }
+    if (slice_equal(word, SLICE_LIT("no-op"))) {
+        *value = ENCODING_NO_OP;
+        return;
+    }
+    struct out *out = error_begin(l, node.raw.ptr);
+    if (is_other_encoding(word)) {
+        finding_quote(out, word);
+        out_text(out, " is not supported yet: ");
+    }
+    out_text(out, "expected \"json\" or \"no-op\", got ");
+    finding_value(out, node.raw);
+    finding_end(l->findings);
+}
+
+void read_method(struct loader *l, struct node node, enum method last, enum method *value)
+{
+    if (!node_ok(node)) {
+        return;
+    }
+    enum method method = method_from_name(node_string(node));
+    if (method <= last) {
+        *value = method;
+        return;
+    }
+    struct out *out = error_begin(l, node.raw.ptr);
+    out_text(out, "expected one of");
+    for (int m = METHOD_GET; m <= (int)last; m++) {
+        out_char(out, ' ');
+        out_put(out, method_name((enum method)m));
+    }
+    out_text(out, " in capitals, got ");
+    finding_value(out, node.raw);
+    finding_end(l->findings);
+}

@@ -1,0 +1,150 @@
+/* The inside of config_load: what its parts share. Not for other rooms.
+ *
+ * cJSON's tree gives types and unescaped strings, the scanner's iterator gives the place of each
+ * value in the text. Both keep the order of the members, so they are walked side by side: a node is
+ * both. */
+#ifndef LIMPET_CONFIG_LOADER_H
+#define LIMPET_CONFIG_LOADER_H
+
+#include "base/json.h"
+#include "config/config.h"
+#include "config/finding.h"
+#include "config/keys.h"
+#include "config/path.h"
+
+#include <cJSON.h>
+
+/* Zeroed = the key is not there. Given but of a wrong type (reported): raw without item. */
+struct node {
+    const cJSON *item;
+    struct slice raw; /* in the text */
+};
+
+/* The tables of struct config that a configuration can overrun. */
+enum table {
+    TABLE_ENDPOINTS,
+    TABLE_BACKENDS,
+    TABLE_HOSTS,
+    TABLE_HOST_REFS,
+    TABLE_SEGMENTS,
+    TABLE_STRINGS,
+    TABLE_COUNT
+};
+
+struct table_use {
+    size_t needed;
+    const char *at; /* the first value that did not fit; NULL = all do */
+};
+
+struct loader {
+    struct config *config;
+    struct findings *findings;
+    struct table_use use[TABLE_COUNT];
+    struct node root;
+    enum encoding output_encoding; /* default of the endpoints */
+    uint16_t host_first;           /* host_refs of the root's "host" */
+    uint16_t host_count;
+    bool has_host;          /* the root names one, be it a good one or not */
+    const char *metrics_at; /* telemetry/metrics or its listen_address */
+};
+
+/* ---- Nodes (section.c) ---- */
+
+/* Members of an object or elements of a list, in order. */
+struct node_iter {
+    struct json_iter raw;
+    const cJSON *next;
+};
+struct node_member {
+    struct slice name;   /* unescaped; lives as long as the tree */
+    const char *name_at; /* its quote in the text; NULL in a list */
+    struct node node;
+};
+void node_iter_init(struct node_iter *iter, struct node container);
+bool node_iter_next(struct node_iter *iter, struct node_member *member);
+
+/* Usable: given, and of the type that the table asks for. */
+bool node_ok(struct node node);
+bool node_given(struct node node);
+size_t node_count(struct node list);
+/* Of a usable string: unescaped. In the text when it has no escape, else in the tree: see
+ * loader_keep. */
+struct slice node_string(struct node node);
+/* Of a usable boolean; false when not usable. */
+bool node_true(struct node node);
+
+/* ---- Sections (section.c) ---- */
+
+/* Sorts the members of `object` into found[0..count): checks names, types and what is supported,
+ * and reports. `found` is cleared first; nothing is found when the object is not usable. */
+void section_read(struct loader *l, enum section section, struct node object, struct node *found,
+                  size_t count);
+
+/* Values with a range (value.c). They report, and leave *value alone when the node is not usable.
+ */
+void read_number(struct loader *l, struct node node, uint64_t min, uint64_t max, uint64_t *value);
+/* 0 = not given, "0s", or refused; the range applies to all but 0. */
+uint64_t read_duration_ns(struct loader *l, struct node node, uint64_t min_ns);
+/* A duration that must not be 0. */
+void read_interval_ns(struct loader *l, struct node node, uint64_t min_ns, uint64_t *value);
+/* "timeout" and "cache_ttl": 0s leaves the default. */
+void read_timeout_ms(struct loader *l, struct node node, uint32_t *value);  /* service.c */
+void read_cache_ttl_s(struct loader *l, struct node node, uint32_t *value); /* service.c */
+/* False (reported) when the string holds control characters. */
+bool read_text(struct loader *l, struct node node, struct slice *value);
+
+/* Longest duration of a configuration: 1000 h = 41 days; timeout_ms stays within 32 bit. */
+#define DURATION_MAX_NS LIMPET_S_TO_NS(1000u * 3600u)
+
+/* ---- Findings (value.c) ---- */
+
+struct out *error_begin(struct loader *l, const char *at); /* pairs with finding_end(l->findings) */
+void error_add(struct loader *l, const char *at, const char *text);
+void warning_add(struct loader *l, const char *at, const char *text);
+
+/* ---- Tables of struct config (value.c) ---- */
+
+/* Room for `count` more? The need is counted in any case. `at`: who needs it. */
+bool table_take(struct loader *l, enum table table, size_t count, const char *at);
+/* A limit that a configuration goes beyond: an error with the numbers and the option that sets it.
+ */
+struct overrun {
+    const char *what;
+    const char *option;
+    size_t needed;
+    size_t available;
+};
+void report_overrun(struct loader *l, const char *at, const struct overrun *overrun);
+/* An error for each table that was overrun. */
+void tables_report(struct loader *l);
+/* The same text where it may stay: as it is when it is in the configuration's text, else copied
+ * into config->strings. Empty when there is no room (reported by tables_report). */
+struct slice loader_keep(struct loader *l, struct slice s, const char *at);
+/* A string of `len` bytes that is written piece by piece: NULL when there is no room; then the same
+ * number of bytes goes into the writer, then loader_composed gives the string. */
+struct out *loader_compose(struct loader *l, size_t len, const char *at);
+struct slice loader_composed(struct loader *l, size_t len);
+
+/* ---- Parts of the configuration ---- */
+
+void service_read(struct loader *l);                             /* service.c */
+void telemetry_read(struct loader *l, struct node extra_config); /* telemetry.c */
+void endpoints_read(struct loader *l, struct node list);         /* endpoint.c */
+/* Of one endpoint; `params` is NULL when its path is not usable. */
+void backends_read(struct loader *l, struct node list, struct config_endpoint *endpoint,
+                   const struct path_params *params); /* backend.c */
+/* A "host" list into config->host_refs. */
+void hosts_read(struct loader *l, struct node list, uint16_t *first, uint16_t *count);
+/* "json" or "no-op"; anything else is reported and leaves *value alone. */
+void read_encoding(struct loader *l, struct node node, enum encoding *value); /* endpoint.c */
+/* One of the methods up to `last`, else reported. */
+void read_method(struct loader *l, struct node node, enum method last, enum method *value);
+/* The pieces of a path into config->segments; PARAMs take their index from `params`. */
+void segments_store(struct loader *l, struct slice path, const struct path_params *params,
+                    const char *at, uint16_t *first, uint16_t *count);
+/* One slash in front. */
+struct slice path_clean(struct loader *l, struct slice path, const char *at);
+/* Reports the first byte that must not be in a path: `bad` is its index. */
+void report_bad_byte(struct loader *l, const char *at, struct slice path, size_t bad);
+
+#endif

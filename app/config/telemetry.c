@@ -1,0 +1,148 @@
+/* extra_config of the service: telemetry/metrics, telemetry/influx, telemetry/logging, router. */
+#include "config/address.h"
+#include "config/loader.h"
+
+#define COLLECTION_TIME_MIN_NS LIMPET_S_TO_NS(1)
+
+static void metrics_read(struct loader *l, struct node node);
+static void influx_read(struct loader *l, struct node node);
+static void logging_read(struct loader *l, struct node node);
+
+void telemetry_read(struct loader *l, struct node extra_config)
+{
+    struct node found[SERVICE_EXTRA_KEYS];
+    struct node router[ROUTER_KEYS];
+    section_read(l, SECTION_SERVICE_EXTRA, extra_config, found, SERVICE_EXTRA_KEYS);
+    section_read(l, SECTION_ROUTER, found[SERVICE_EXTRA_ROUTER], router, ROUTER_KEYS);
+    metrics_read(l, found[SERVICE_EXTRA_METRICS]);
+    influx_read(l, found[SERVICE_EXTRA_INFLUX]);
+    logging_read(l, found[SERVICE_EXTRA_LOGGING]);
+    if (l->config->influx.enabled && !node_given(found[SERVICE_EXTRA_METRICS])) {
+        warning_add(l, found[SERVICE_EXTRA_INFLUX].raw.ptr,
+                    "without \"telemetry/metrics\" there is nothing to push");
+    }
+}
+
+/* A text that is an address of some kind, with what is wrong about it. */
+static void report_address(struct loader *l, struct node node, const char *problem)
+{
+    struct out *out = error_begin(l, node.raw.ptr);
+    finding_value(out, node.raw);
+    out_text(out, ": ");
+    out_text(out, problem);
+    finding_end(l->findings);
+}
+
+/* ---- telemetry/metrics --------------------------------------------------------------------- */
+
+static void metrics_read(struct loader *l, struct node node)
+{
+    struct config_metrics *metrics = &l->config->metrics;
+    struct node found[METRICS_KEYS];
+    struct slice address;
+    section_read(l, SECTION_METRICS, node, found, METRICS_KEYS);
+
+    metrics->enabled = node_ok(node);
+    metrics->collection_time_ns = LIMPET_S_TO_NS(60);
+    metrics->listen = (struct config_listen){.ip4 = 0, .port = 8090};
+    metrics->proxy_disabled = node_true(found[METRICS_PROXY_DISABLED]);
+    metrics->router_disabled = node_true(found[METRICS_ROUTER_DISABLED]);
+    metrics->backend_disabled = node_true(found[METRICS_BACKEND_DISABLED]);
+    metrics->endpoint_disabled = node_true(found[METRICS_ENDPOINT_DISABLED]);
+    read_interval_ns(l, found[METRICS_COLLECTION_TIME], COLLECTION_TIME_MIN_NS,
+                     &metrics->collection_time_ns);
+    l->metrics_at = found[METRICS_LISTEN_ADDRESS].raw.ptr != NULL
+                        ? found[METRICS_LISTEN_ADDRESS].raw.ptr
+                        : node.raw.ptr;
+    if (!read_text(l, found[METRICS_LISTEN_ADDRESS], &address)) {
+        return;
+    }
+    const char *problem = address_listen(address, &metrics->listen);
+    if (problem != NULL) {
+        report_address(l, found[METRICS_LISTEN_ADDRESS], problem);
+    }
+}
+
+/* ---- telemetry/influx ---------------------------------------------------------------------- */
+
+static void influx_address_read(struct loader *l, struct node node)
+{
+    struct config_influx *influx = &l->config->influx;
+    struct slice address;
+    if (!read_text(l, node, &address)) {
+        return;
+    }
+    const char *problem = address_influx(address, &influx->host, &influx->base_path);
+    if (problem == NULL) {
+        influx->host.name = loader_keep(l, influx->host.name, node.raw.ptr);
+        influx->host.authority = loader_keep(l, influx->host.authority, node.raw.ptr);
+        influx->base_path = loader_keep(l, influx->base_path, node.raw.ptr);
+        return;
+    }
+    /* It may hold a password: never repeated. */
+    struct out *out = error_begin(l, node.raw.ptr);
+    out_text(out, problem);
+    finding_end(l->findings);
+}
+
+static void kept_text_read(struct loader *l, struct node node, struct slice *value)
+{
+    struct slice text;
+    if (read_text(l, node, &text)) {
+        *value = loader_keep(l, text, node.raw.ptr);
+    }
+}
+
+static void influx_read(struct loader *l, struct node node)
+{
+    struct config_influx *influx = &l->config->influx;
+    struct node found[INFLUX_KEYS];
+    uint64_t buffer_size = 0;
+    section_read(l, SECTION_INFLUX, node, found, INFLUX_KEYS);
+
+    influx->enabled = node_ok(node);
+    influx->ttl_ns = LIMPET_S_TO_NS(60);
+    influx->db = SLICE_LIT("krakend");
+    if (!influx->enabled) {
+        return;
+    }
+    if (!node_given(found[INFLUX_ADDRESS])) {
+        error_add(l, node.raw.ptr, "\"address\" is missing");
+    }
+    influx_address_read(l, found[INFLUX_ADDRESS]);
+    read_interval_ns(l, found[INFLUX_TTL], LIMPET_S_TO_NS(1), &influx->ttl_ns);
+    kept_text_read(l, found[INFLUX_DB], &influx->db);
+    kept_text_read(l, found[INFLUX_USERNAME], &influx->username);
+    kept_text_read(l, found[INFLUX_PASSWORD], &influx->password);
+    read_number(l, found[INFLUX_BUFFER_SIZE], 0, UINT32_MAX, &buffer_size);
+    influx->buffer_size = (uint32_t)buffer_size;
+    if (node_ok(found[INFLUX_DB]) && influx->db.len == 0) {
+        error_add(l, found[INFLUX_DB].raw.ptr, "must not be empty");
+    }
+    if (influx->password.len > 0 && influx->username.len == 0) {
+        warning_add(l, found[INFLUX_PASSWORD].raw.ptr, "has no effect without \"username\"");
+    }
+}
+
+/* ---- telemetry/logging --------------------------------------------------------------------- */
+
+static void logging_read(struct loader *l, struct node node)
+{
+    struct node found[LOGGING_KEYS];
+    section_read(l, SECTION_LOGGING, node, found, LOGGING_KEYS);
+    l->config->log_level = LOG_INFO;
+    if (!node_ok(found[LOGGING_LEVEL])) {
+        return;
+    }
+    struct slice word = node_string(found[LOGGING_LEVEL]);
+    for (int level = LOG_DEBUG; level <= LOG_CRITICAL; level++) {
+        if (slice_equal(word, slice_from_cstr(log_level_name((enum log_level)level)))) {
+            l->config->log_level = (enum log_level)level;
+            return;
+        }
+    }
+    struct out *out = error_begin(l, found[LOGGING_LEVEL].raw.ptr);
+    out_text(out, "expected one of DEBUG INFO WARNING ERROR CRITICAL, got ");
+    finding_value(out, found[LOGGING_LEVEL].raw);
+    finding_end(l->findings);
+}
