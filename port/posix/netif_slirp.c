@@ -8,7 +8,6 @@
 #include "lwip/etharp.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
-#include "lwip/stats.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,9 +19,6 @@
 /* libslirp listens with a backlog of 1: of 16 clients that connect at once 14 waited a second for
  * the kernel's second SYN. Linux cuts it to net.core.somaxconn. */
 #define LISTEN_BACKLOG 512
-
-/* Free frames in the pool that one readable host socket may need: slirp's window is 64 KB. */
-#define RX_FRAMES_PER_SOCKET (65536u / LIMPET_TCP_MSS + 2u)
 
 /* Sockets kept for each listener below SLIRP_POLL_FDS: what can be accepted and opened in a turn.
  */
@@ -49,7 +45,6 @@ static err_t send_frame(struct netif *netif, struct pbuf *frame);
 static struct Slirp *start_slirp(struct slirp_netif *n, uint32_t network_ip4);
 static ssize_t take_frame(const void *bytes, size_t len, void *opaque);
 static void adopt_listener(struct slirp_netif *n, struct slirp_forward *forward);
-static size_t free_rx_frames(void);
 static void send_due_acks(struct slirp_netif *n);
 static void fill_fds(struct slirp_netif *n, uint32_t *timeout_ms);
 static int add_fd(int fd, int events, void *opaque);
@@ -102,7 +97,7 @@ void slirp_netif_close(struct slirp_netif *n)
     n->slirp = NULL;
     while (n->rx_count > 0) {
         pbuf_free(n->rx[n->rx_first]);
-        n->rx_first = (n->rx_first + 1) % SLIRP_RX_FRAMES;
+        n->rx_first = (n->rx_first + 1) % RX_FRAMES;
         n->rx_count--;
     }
 }
@@ -155,18 +150,13 @@ static err_t send_frame(struct netif *netif, struct pbuf *frame)
 static ssize_t take_frame(const void *bytes, size_t len, void *opaque)
 {
     struct slirp_netif *n = opaque;
-    struct pbuf *frame = NULL;
-    if (len <= SLIRP_FRAME_LEN_MAX - ETH_PAD_SIZE && n->rx_count < SLIRP_RX_FRAMES) {
-        frame = pbuf_alloc(PBUF_RAW, (u16_t)(len + ETH_PAD_SIZE), PBUF_POOL);
-    }
+    struct pbuf *frame = rx_frames_take(&n->rx_frames, bytes, len);
     if (frame == NULL) {
         n->rx_dropped++;
         return (ssize_t)len;
     }
-    pbuf_remove_header(frame, ETH_PAD_SIZE);
-    pbuf_take(frame, bytes, (u16_t)len);
-    pbuf_add_header(frame, ETH_PAD_SIZE);
-    n->rx[(n->rx_first + n->rx_count) % SLIRP_RX_FRAMES] = frame;
+    assert(n->rx_count < RX_FRAMES);
+    n->rx[(n->rx_first + n->rx_count) % RX_FRAMES] = frame;
     n->rx_count++;
     return (ssize_t)len;
 }
@@ -175,7 +165,7 @@ bool slirp_netif_receive(struct slirp_netif *n, size_t budget)
 {
     for (; budget > 0 && n->rx_count > 0; budget--) {
         struct pbuf *frame = n->rx[n->rx_first];
-        n->rx_first = (n->rx_first + 1) % SLIRP_RX_FRAMES;
+        n->rx_first = (n->rx_first + 1) % RX_FRAMES;
         n->rx_count--;
         time_wait_yield(frame);
         n->acks_due = true;
@@ -184,12 +174,6 @@ bool slirp_netif_receive(struct slirp_netif *n, size_t budget)
         }
     }
     return n->rx_count > 0;
-}
-
-static size_t free_rx_frames(void)
-{
-    const struct stats_mem *pool = lwip_stats.memp[MEMP_PBUF_POOL];
-    return (size_t)(pool->avail - pool->used);
 }
 
 bool slirp_netif_sent_all(const struct slirp_netif *n)
@@ -348,7 +332,7 @@ static int add_fd(int fd, int events, void *opaque)
         return -1;
     }
     n->host_write_waits = n->host_write_waits || (events & SLIRP_POLL_OUT) != 0;
-    if (free_rx_frames() < RX_FRAMES_PER_SOCKET || accept_must_wait(n, fd)) {
+    if (rx_frames_left(&n->rx_frames) < RX_FRAMES_PER_TRANSPORT || accept_must_wait(n, fd)) {
         events &= SLIRP_POLL_OUT;
     }
     int bits = (events & SLIRP_POLL_IN ? POLLIN : 0) | (events & SLIRP_POLL_OUT ? POLLOUT : 0) |
@@ -366,7 +350,7 @@ static int ready_events(int index, void *opaque)
     const struct slirp_netif *n = opaque;
     const struct pollfd *fd = &n->fds[index];
     int bits = fd->revents & fd->events;
-    if (free_rx_frames() < RX_FRAMES_PER_SOCKET) {
+    if (rx_frames_left(&n->rx_frames) < RX_FRAMES_PER_TRANSPORT) {
         bits &= POLLOUT;
     }
     return (bits & POLLIN ? SLIRP_POLL_IN : 0) | (bits & POLLOUT ? SLIRP_POLL_OUT : 0) |

@@ -9,15 +9,13 @@
 
 #include "app_config.h"
 #include "base/log.h"
+#include "rx_frames.h"
 
 #include "lwip/netif.h"
 
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-/* Received frames that wait for lwIP. Each holds a pbuf at least, so the pool is used up first. */
-#define SLIRP_RX_FRAMES LIMPET_PBUFS
 
 /* Sockets of slirp in one poll: two a pcb (a client that never closes its half keeps one after lwIP
  * has forgotten it), listeners, DNS. When they are used up, new clients wait in the kernel's
@@ -36,8 +34,6 @@
 #define SLIRP_FRAME_LEN_MAX (SLIRP_MTU + 14u)
 
 struct Slirp;
-struct pbuf;
-
 struct slirp_timer {
     void (*fire)(void *opaque); /* NULL: slot is free */
     void *opaque;
@@ -54,7 +50,7 @@ struct slirp_forward {
 struct slirp_netif {
     struct netif netif;
     struct Slirp *slirp;
-    struct pbuf *rx[SLIRP_RX_FRAMES]; /* ring */
+    struct pbuf *rx[RX_FRAMES]; /* ring: received, not yet given to lwIP */
     size_t rx_first;
     size_t rx_count;
     bool acks_due;                     /* frames were received since the last wait */
@@ -64,9 +60,10 @@ struct slirp_netif {
     bool host_write_waits;  /* some host socket does not take what slirp holds for it */
     struct slirp_forward forwards[SLIRP_FORWARDS];
     struct slirp_timer timers[SLIRP_TIMERS];
-    uint64_t rx_dropped; /* frames: no pbuf, or longer than the pool's reach */
+    uint64_t rx_dropped; /* frames: no buffer left, or longer than one */
     uint64_t tx_dropped; /* frames: longer than SLIRP_FRAME_LEN_MAX */
     uint8_t tx_frame[SLIRP_FRAME_LEN_MAX];
+    struct rx_frames rx_frames;
 };
 
 /* Starts slirp with the network network_ip4/24 (host byte order), adds the netif as lwIP's default
