@@ -20,8 +20,8 @@ static void watch_finding(void *ctx, const struct config_finding *finding)
     if (finding->line == 0) {
         return;
     }
-    if (finding->line < watch->line
-        || (finding->line == watch->line && finding->column < watch->column)) {
+    if (finding->line < watch->line ||
+        (finding->line == watch->line && finding->column < watch->column)) {
         abort(); /* not in the order of the text */
     }
     watch->line = finding->line;
@@ -33,17 +33,17 @@ static void walk(const struct config *config)
 {
     for (size_t i = 0; i < config->endpoint_count; i++) {
         const struct config_endpoint *e = &config->endpoints[i];
-        if (e->backend_count != 1 || e->timeout_ms == 0 || e->path.len == 0 || e->path.ptr[0] != '/'
-            || e->metric_name.len == 0 || e->segment_count == 0
-            || e->segment_first + e->segment_count > config->segment_count) {
+        if (e->backend_count != 1 || e->timeout_ms == 0 || e->path.len == 0 ||
+            e->path.ptr[0] != '/' || e->metric_name.len == 0 || e->segment_count == 0 ||
+            e->segment_first + e->segment_count > config->segment_count) {
             abort();
         }
     }
     for (size_t i = 0; i < config->backend_count; i++) {
         const struct config_backend *b = &config->backends[i];
         size_t len = 0;
-        if (b->host_count == 0 || b->host_first + b->host_count > config->host_ref_count
-            || b->segment_first + b->segment_count > config->segment_count) {
+        if (b->host_count == 0 || b->host_first + b->host_count > config->host_ref_count ||
+            b->segment_first + b->segment_count > config->segment_count) {
             abort();
         }
         for (size_t s = 0; s < b->segment_count; s++) {
@@ -66,8 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0) {
         memcpy(text, data, size);
     }
-    int err = config_load(&config, slice_of(text, size), scratch, sizeof(scratch), watch_finding,
-                          &watch);
+    int err =
+        config_load(&config, slice_of(text, size), scratch, sizeof(scratch), watch_finding, &watch);
     if ((err == LIMPET_OK) != (watch.errors == 0)) {
         abort();
     }

@@ -30,7 +30,8 @@ static int load_slice(struct slice text, size_t scratch_len, struct seen *seen)
     return config_load(&config, text, scratch, scratch_len, keep, seen);
 }
 
-/* Loads a text in which ' stands for "; it stays in text_buf. No error and no warning is expected. */
+/* Loads a text in which ' stands for "; it stays in text_buf. No error and no warning is expected.
+ */
 static void load(const char *text)
 {
     struct seen seen;
@@ -60,7 +61,8 @@ static const char full[] =
     "      'username': 'u', 'password': 'p\\u00e4ss', 'buffer_size': 1000 },\n"
     "    'telemetry/logging': { 'level': 'WARNING', 'prefix': '[X]' } },\n"
     "  'endpoints': [\n"
-    "    { 'endpoint': '/p/{id}/{name}', 'method': 'POST', 'timeout': '250ms', 'cache_ttl': '10s',\n"
+    "    { 'endpoint': '/p/{id}/{name}', 'method': 'POST', 'timeout': '250ms', 'cache_ttl': "
+    "'10s',\n"
     "      'output_encoding': 'no-op', 'concurrent_calls': 1, 'input_headers': [],\n"
     "      'backend': [ { 'url_pattern': '/echo/{name}/x?id={id}&y={name}', 'method': 'PUT',\n"
     "        'encoding': 'no-op', 'sd': 'static', 'is_collection': false, 'group': '',\n"
@@ -197,7 +199,8 @@ static void test_defaults(void)
     CHECK_EQ_UINT(config.metrics.listen.ip4, 0);
     CHECK_EQ_UINT(config.endpoint_count, 0);
 
-    load("{'version': 3, 'endpoints': [], 'timeout': '0s', 'cache_ttl': '0', 'listen_ip': '0.0.0.0',\n"
+    load("{'version': 3, 'endpoints': [], 'timeout': '0s', 'cache_ttl': '0', 'listen_ip': "
+         "'0.0.0.0',\n"
          "'extra_config': {'telemetry/metrics': {},\n"
          "'telemetry/influx': {'address': 'http://influx.example.org'}}}");
     CHECK_EQ_UINT(config.timeout_ms, 2000);
@@ -258,9 +261,11 @@ static void test_older_names(void)
 /* Comments at every level, of any type, also twice. */
 static void test_comments(void)
 {
-    load("{'version': 3, '#': 1, '#': {'a': [2]}, '@x': null, '_y': 'z', '$schema': 'q', '__z': {},\n"
-         " 'host': ['http://h'], 'extra_config': {'#off': {}, 'telemetry/metrics': {'@why': 'x'}},\n"
-         " 'endpoints': [{'_': 0, 'endpoint': '/', 'backend': [{'$': [], 'url_pattern': '/'}]}]}");
+    load(
+        "{'version': 3, '#': 1, '#': {'a': [2]}, '@x': null, '_y': 'z', '$schema': 'q', '__z': "
+        "{},\n"
+        " 'host': ['http://h'], 'extra_config': {'#off': {}, 'telemetry/metrics': {'@why': 'x'}},\n"
+        " 'endpoints': [{'_': 0, 'endpoint': '/', 'backend': [{'$': [], 'url_pattern': '/'}]}]}");
     CHECK_EQ_UINT(config.endpoint_count, 1);
 }
 
@@ -288,22 +293,27 @@ static void test_words(void)
         unsigned notes;
         const char *first;
     } cases[] = {
-        {"{\"version\": 3}", 1, 0,
-         "1:1: : no \"endpoints\": every request will be answered 404"},
-        {"{\"version\": 3, \"endpoints\": [], \"name\": \"x\"}", 0, 1, "1:33: name: has no effect here"},
+        {"{\"version\": 3}", 1, 0, "1:1: : no \"endpoints\": every request will be answered 404"},
+        {"{\"version\": 3, \"endpoints\": [], \"name\": \"x\"}", 0, 1,
+         "1:33: name: has no effect here"},
         {"{\"version\": 3, \"endpoints\": [], \"max_idle_connections\": 250}", 0, 1,
          "1:33: max_idle_connections: has no effect here"},
         {"{\"version\": 3, \"endpoints\": [], \"cache_ttl\": \"1500ms\"}", 1, 0,
          "1:46: cache_ttl: only whole seconds count: max-age=1"},
         {"{\"version\": 3, \"endpoints\": [], \"extra_config\": {\"telemetry/influx\": "
-         "{\"address\": \"http://h\"}}}", 1, 0,
-         "1:70: extra_config.telemetry/influx: without \"telemetry/metrics\" there is nothing to push"},
+         "{\"address\": \"http://h\"}}}",
+         1, 0,
+         "1:70: extra_config.telemetry/influx: without \"telemetry/metrics\" there is nothing to "
+         "push"},
         {"{\"version\": 3, \"endpoints\": [], \"extra_config\": {\"telemetry/metrics\": {}, "
-         "\"telemetry/influx\": {\"address\": \"http://h\", \"password\": \"x\"}}}", 1, 0,
-         "1:131: extra_config.telemetry/influx.password: has no effect without \"username\""},
-        {"{\"version\": 3, \"host\": [\"h\"], \"endpoints\": [{\"endpoint\": \"/\", \"output_encoding\": "
-         "\"no-op\", \"backend\": [{\"url_pattern\": \"/\", \"encoding\": \"json\"}]}]}", 1, 0,
-         "1:136: endpoints[0].backend[0].encoding: has no effect: the endpoint's output_encoding is "
+         "\"telemetry/influx\": {\"address\": \"http://h\", \"password\": \"x\"}}}",
+         1, 0, "1:131: extra_config.telemetry/influx.password: has no effect without \"username\""},
+        {"{\"version\": 3, \"host\": [\"h\"], \"endpoints\": [{\"endpoint\": \"/\", "
+         "\"output_encoding\": "
+         "\"no-op\", \"backend\": [{\"url_pattern\": \"/\", \"encoding\": \"json\"}]}]}",
+         1, 0,
+         "1:136: endpoints[0].backend[0].encoding: has no effect: the endpoint's output_encoding "
+         "is "
          "\"no-op\""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -316,7 +326,7 @@ static void test_words(void)
     }
 }
 
-/* ---- Limits ---------------------------------------------------------------------------------- */
+/* ---- Limits -------------------------------------------------------------------------------- */
 
 static size_t append(size_t len, const char *format, unsigned n)
 {
@@ -360,15 +370,18 @@ static void test_full_tables(void)
                   "too many different hosts: 513 needed, 512 available (LIMPET_HOSTS_MAX)");
     check_overrun(list, "\"same\"", LIMPET_HOST_REFS_MAX - 1u, NULL);
     CHECK_EQ_UINT(config.host_count, 2);
-    check_overrun(list, "\"same\"", LIMPET_HOST_REFS_MAX + 2u, "too many entries of host lists: 1027");
+    check_overrun(list, "\"same\"", LIMPET_HOST_REFS_MAX + 2u,
+                  "too many entries of host lists: 1027");
 
     const char *pieces = "{\"endpoint\": \"/%u/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}\", \"backend\": ["
                          "{\"url_pattern\": \"/{a}/{b}\"}]}";
     check_overrun("", pieces, LIMPET_ENDPOINTS_MAX, "too many pieces of paths: 5120 needed, 4096 ");
 
     const char *strings =
-        "{\"endpoint\": \"/%u/{p}/12345678901234567890123456789012345678901234567890\", \"backend\": "
-        "[{\"url_pattern\": \"/12345678901234567890123456789012345678901234567890/12345678901234567890"
+        "{\"endpoint\": \"/%u/{p}/12345678901234567890123456789012345678901234567890\", "
+        "\"backend\": "
+        "[{\"url_pattern\": "
+        "\"/12345678901234567890123456789012345678901234567890/12345678901234567890"
         "123456789012345678901234567890/{p}\"}]}";
     check_overrun("", strings, LIMPET_ENDPOINTS_MAX, NULL);
 }
@@ -428,7 +441,7 @@ static void test_too_long(void)
     CHECK_EQ_INT(load_slice(slice_of(big, sizeof(big) - 1), sizeof(scratch), &seen), LIMPET_OK);
 }
 
-/* ---- Small things ---------------------------------------------------------------------------- */
+/* ---- Small things -------------------------------------------------------------------------- */
 
 static void test_methods(void)
 {
@@ -452,7 +465,8 @@ static void test_override(void)
 /* Listeners may share a port when their addresses differ, or when one of them is off. */
 static void test_listeners(void)
 {
-    load("{'version': 3, 'endpoints': [], 'port': 8090, 'listen_ip': '192.0.2.1', 'extra_config': {\n"
+    load("{'version': 3, 'endpoints': [], 'port': 8090, 'listen_ip': '192.0.2.1', 'extra_config': "
+         "{\n"
          "'telemetry/metrics': {'listen_address': '127.0.0.1:8090'}}}");
     load("{'version': 3, 'endpoints': [], 'port': 8090, 'extra_config': {\n"
          "'telemetry/metrics': {'endpoint_disabled': true}}}");

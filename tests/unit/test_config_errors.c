@@ -1,5 +1,5 @@
-/* Broken configurations: each is refused with the right place, path and message. In the table ' stands
- * for " and ` for ' to keep the texts readable. */
+/* Broken configurations: each is refused with the right place, path and message. In the table '
+ * stands for " and ` for ' to keep the texts readable. */
 #include "check.h"
 #include "config/config.h"
 
@@ -27,8 +27,8 @@ struct told {
 static void keep_first(void *ctx, const struct config_finding *finding)
 {
     struct told *told = ctx;
-    bool later = finding->line > told->last_line
-                 || (finding->line == told->last_line && finding->column >= told->last_column);
+    bool later = finding->line > told->last_line ||
+                 (finding->line == told->last_line && finding->column >= told->last_column);
     told->in_order = told->in_order && (later || finding->line == 0);
     told->last_line = finding->line;
     told->last_column = finding->column;
@@ -102,12 +102,14 @@ static const struct broken {
      "must be at least 3, got 2"},
     {"{'endpoints': [], 'version': '3'}", LIMPET_ERR_RANGE, 1, 30, "version",
      "expected a whole number, got '3'"},
-    {ROOT("'endpoints': [], 'port': 0"), LIMPET_ERR_RANGE, 2, 26, "port", "must be at least 1, got 0"},
+    {ROOT("'endpoints': [], 'port': 0"), LIMPET_ERR_RANGE, 2, 26, "port",
+     "must be at least 1, got 0"},
     {ROOT("'port': 65536, 'endpoints': []"), LIMPET_ERR_RANGE, 2, 9, "port",
      "must be at most 65535, got 65536"},
     {ROOT("'endpoints': [],\n\n'port': 8080.5"), LIMPET_ERR_RANGE, 4, 9, "port",
      "expected a whole number, got 8080.5"},
-    {ROOT("'endpoints': [], 'port': -1"), LIMPET_ERR_RANGE, 2, 26, "port", "must be at least 1, got -1"},
+    {ROOT("'endpoints': [], 'port': -1"), LIMPET_ERR_RANGE, 2, 26, "port",
+     "must be at least 1, got -1"},
     {ROOT("'endpoints': [], 'port': 8e3"), LIMPET_ERR_RANGE, 2, 26, "port", "whole number"},
     {ROOT("'endpoints': [], 'port': 99999999999999999999999"), LIMPET_ERR_RANGE, 2, 26, "port",
      "must be at most 65535"},
@@ -139,19 +141,21 @@ static const struct broken {
      "expected a string, got 7"},
     {ROOT("'endpoints': {}"), LIMPET_ERR_RANGE, 2, 14, "endpoints",
      "expected a list of objects, got an object"},
-    {ROOT("'endpoints': [7]"), LIMPET_ERR_RANGE, 2, 15, "endpoints[0]", "expected an object, got 7"},
+    {ROOT("'endpoints': [7]"), LIMPET_ERR_RANGE, 2, 15, "endpoints[0]",
+     "expected an object, got 7"},
     {ROOT("'endpoints': [], 'echo_endpoint': 'true'"), LIMPET_ERR_RANGE, 2, 35, "echo_endpoint",
      "expected true or false, got 'true'"},
     {ROOT("'endpoints': [], 'output_encoding': 'xml'"), LIMPET_ERR_RANGE, 2, 37, "output_encoding",
      "'xml' is not supported yet"},
-    {ROOT("'endpoints': [], 'output_encoding': 'jason'"), LIMPET_ERR_RANGE, 2, 37, "output_encoding",
-     "expected 'json' or 'no-op', got 'jason'"},
+    {ROOT("'endpoints': [], 'output_encoding': 'jason'"), LIMPET_ERR_RANGE, 2, 37,
+     "output_encoding", "expected 'json' or 'no-op', got 'jason'"},
     {ROOT("'endpoints': [], 'prot': 8080"), LIMPET_ERR_RANGE, 2, 18, "prot",
      "unknown key 'prot'; did you mean 'port'?"},
     {ROOT("'endpoints': [], 'x y': 1"), LIMPET_ERR_RANGE, 2, 18, "[`x y`]", "unknown key 'x y'"},
     {ROOT("'endpoints': [], 'url_pattern': '/'"), LIMPET_ERR_RANGE, 2, 18, "url_pattern",
      "here; it belongs to: endpoints[].backend[]"},
-    {ROOT("'endpoints': [], 'tls': {}"), LIMPET_ERR_RANGE, 2, 25, "tls", "'tls' is not supported yet"},
+    {ROOT("'endpoints': [], 'tls': {}"), LIMPET_ERR_RANGE, 2, 25, "tls",
+     "'tls' is not supported yet"},
     {ROOT("'endpoints': [], 'plugin': {'pattern': '.so'}"), LIMPET_ERR_RANGE, 2, 28, "plugin",
      "'plugin' is not supported"},
     {ROOT("'endpoints': [], 'disable_rest': true"), LIMPET_ERR_RANGE, 2, 34, "disable_rest",
@@ -190,15 +194,16 @@ static const struct broken {
      "extra_config.telemetry/metrics.listen_address", "both listen on port 8080"},
     {METRICS("'proxy_disabled': 'yes'"), LIMPET_ERR_RANGE, 3, 41,
      "extra_config.telemetry/metrics.proxy_disabled", "expected true or false, got 'yes'"},
-    {EXTRA("'telemetry/metrics': {},\n'github_com/devopsfaith/krakend-metrics': {}"), LIMPET_ERR_RANGE, 4,
-     1, "extra_config.github_com/devopsfaith/krakend-metrics",
+    {EXTRA("'telemetry/metrics': {},\n'github_com/devopsfaith/krakend-metrics': {}"),
+     LIMPET_ERR_RANGE, 4, 1, "extra_config.github_com/devopsfaith/krakend-metrics",
      "another name of 'telemetry/metrics'; the first one is in line 3"},
     {EXTRA("'telemetry/metrics': []"), LIMPET_ERR_RANGE, 3, 22, "extra_config.telemetry/metrics",
      "expected an object, got an empty list"},
     {INFLUX("'ttl': '1s'"), LIMPET_ERR_RANGE, 3, 46, "extra_config.telemetry/influx",
      "'address' is missing"},
     {INFLUX("'address': 'localhost:8086'"), LIMPET_ERR_RANGE, 4, 12,
-     "extra_config.telemetry/influx.address", "expected an address such as 'http://localhost:8086'"},
+     "extra_config.telemetry/influx.address",
+     "expected an address such as 'http://localhost:8086'"},
     {INFLUX("'address': 'https://localhost:8086'"), LIMPET_ERR_RANGE, 4, 12,
      "extra_config.telemetry/influx.address", "https is not supported yet"},
     {INFLUX("'address': 'http://u:p@h:8086'"), LIMPET_ERR_RANGE, 4, 12,
@@ -237,14 +242,17 @@ static const struct broken {
      "'backend' is missing"},
     {ROOT("'endpoints': [{'endpoint': '/', 'backend': []}]"), LIMPET_ERR_RANGE, 2, 44,
      "endpoints[0].backend", "got an empty list"},
-    {ROOT("'endpoints': [{'endpoint': '/', 'backend': [{'url_pattern': '/'}, {'url_pattern': '/'}]}]"),
-     LIMPET_ERR_RANGE, 2, 44, "endpoints[0].backend", "merging several backends is not supported yet"},
+    {ROOT("'endpoints': [{'endpoint': '/', 'backend': [{'url_pattern': '/'}, {'url_pattern': "
+          "'/'}]}]"),
+     LIMPET_ERR_RANGE, 2, 44, "endpoints[0].backend",
+     "merging several backends is not supported yet"},
     {ROOT("'output_encoding': 'no-op', 'endpoints': [{'endpoint': '/', 'backend': [\n"
           "{'url_pattern': '/'}, {'url_pattern': '/'}]}]"),
      LIMPET_ERR_RANGE, 2, 72, "endpoints[0].backend", "no-op takes one backend, got 2"},
     {PATH(""), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "must not be empty"},
     {PATH("/a//b"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "empty segment"},
-    {PATH("/a/../b"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "must not hold '.' or '..'"},
+    {PATH("/a/../b"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint",
+     "must not hold '.' or '..'"},
     {PATH("/a/*"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "wildcards are not supported"},
     {PATH("/a?b"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "must not hold '?'"},
     {PATH("/a:b"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "must not hold ':'"},
@@ -262,27 +270,32 @@ static const struct broken {
     {PATH("/{}"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "proper name"},
     {PATH("/{a.b}"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "letters, digits, - and _"},
     {PATH("/{a}/{a}"), LIMPET_ERR_RANGE, 3, 13, "endpoints[0].endpoint", "same {param} twice"},
-    {PATH("/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{j}/{k}/{l}/{m}/{n}/{o}/{p}/{q}"), LIMPET_ERR_RANGE, 3,
-     13, "endpoints[0].endpoint", "too many {params}: 17 needed, 16 available (LIMPET_PARAMS_MAX)"},
-    {PATH("/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/0/1/2/3/4/5/6"), LIMPET_ERR_RANGE, 3, 13,
-     "endpoints[0].endpoint", "too many segments: 33 needed, 32 available"},
+    {PATH("/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{j}/{k}/{l}/{m}/{n}/{o}/{p}/{q}"), LIMPET_ERR_RANGE,
+     3, 13, "endpoints[0].endpoint",
+     "too many {params}: 17 needed, 16 available (LIMPET_PARAMS_MAX)"},
+    {PATH("/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/0/1/2/3/4/5/6"), LIMPET_ERR_RANGE,
+     3, 13, "endpoints[0].endpoint", "too many segments: 33 needed, 32 available"},
     {ENDPOINT("'endpoint': '/', 'method': 'get'"), LIMPET_ERR_RANGE, 3, 28, "endpoints[0].method",
      "expected one of GET POST PUT PATCH DELETE in capitals, got 'get'"},
     {ENDPOINT("'endpoint': '/', 'method': 'HEAD'"), LIMPET_ERR_RANGE, 3, 28, "endpoints[0].method",
      "got 'HEAD'"},
     {ENDPOINT("'endpoint': '/', 'concurrent_calls': 3"), LIMPET_ERR_RANGE, 3, 38,
-     "endpoints[0].concurrent_calls", "'concurrent_calls' other than 1 is not supported yet, got 3"},
+     "endpoints[0].concurrent_calls",
+     "'concurrent_calls' other than 1 is not supported yet, got 3"},
     {ENDPOINT("'endpoint': '/', 'input_headers': ['*']"), LIMPET_ERR_RANGE, 3, 35,
-     "endpoints[0].input_headers", "'input_headers' other than [] is not supported yet, got a list"},
+     "endpoints[0].input_headers",
+     "'input_headers' other than [] is not supported yet, got a list"},
     {ENDPOINT("'endpoint': '/', 'querystring_params': []"), LIMPET_ERR_RANGE, 3, 18,
      "endpoints[0].querystring_params", "is called 'input_query_strings' since version 3"},
-    {ENDPOINT("'endpoint': '/', 'extra_config': {'proxy': {'sequential': true}}"), LIMPET_ERR_RANGE, 3, 59,
-     "endpoints[0].extra_config.proxy.sequential", "is not supported yet"},
-    {ENDPOINT("'endpoint': '/', 'extra_config': {'github.com/devopsfaith/krakend/proxy': {'static': {}}}"),
-     LIMPET_ERR_RANGE, 3, 86, "endpoints[0].extra_config[`github.com/devopsfaith/krakend/proxy`].static",
+    {ENDPOINT("'endpoint': '/', 'extra_config': {'proxy': {'sequential': true}}"), LIMPET_ERR_RANGE,
+     3, 59, "endpoints[0].extra_config.proxy.sequential", "is not supported yet"},
+    {ENDPOINT("'endpoint': '/', 'extra_config': {'github.com/devopsfaith/krakend/proxy': "
+              "{'static': {}}}"),
+     LIMPET_ERR_RANGE, 3, 86,
+     "endpoints[0].extra_config[`github.com/devopsfaith/krakend/proxy`].static",
      "'static' is not supported yet"},
-    {ENDPOINT("'endpoint': '/', 'extra_config': {'qos/ratelimit/router': {}}"), LIMPET_ERR_RANGE, 3, 59,
-     "endpoints[0].extra_config.qos/ratelimit/router", "is not supported yet"},
+    {ENDPOINT("'endpoint': '/', 'extra_config': {'qos/ratelimit/router': {}}"), LIMPET_ERR_RANGE, 3,
+     59, "endpoints[0].extra_config.qos/ratelimit/router", "is not supported yet"},
     {ROOT("'endpoints': [{'endpoint': '/a/{x}', 'backend': [{'url_pattern': '/'}]},\n"
           "{'endpoint': '/a/{y}', 'backend': [{'url_pattern': '/'}]}]"),
      LIMPET_ERR_RANGE, 3, 14, "endpoints[1].endpoint",
@@ -299,12 +312,16 @@ static const struct broken {
      "{resp0_id} is not supported yet"},
     {URL("/{JWT.sub}"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern",
      "{JWT.sub} is not supported yet"},
-    {URL("/{x"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern", "without its partner"},
-    {URL("/a b"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern", "must not hold ' '"},
-    {URL("/a#b"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern", "must not hold '#'"},
+    {URL("/{x"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern",
+     "without its partner"},
+    {URL("/a b"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern",
+     "must not hold ' '"},
+    {URL("/a#b"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern",
+     "must not hold '#'"},
     {URL("/a%2"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern",
      "must not hold '%' without two hex digits"},
-    {URL("/\xc3\xa9"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern", "plain ASCII"},
+    {URL("/\xc3\xa9"), LIMPET_ERR_RANGE, 3, 16, "endpoints[0].backend[0].url_pattern",
+     "plain ASCII"},
     {BACKEND("'url_pattern': '/', 'method': 'CONNECT'"), LIMPET_ERR_RANGE, 3, 31,
      "endpoints[0].backend[0].method", "in capitals, got 'CONNECT'"},
     {BACKEND("'url_pattern': '/', 'encoding': 'no-op'"), LIMPET_ERR_RANGE, 3, 33,
@@ -326,15 +343,17 @@ static const struct broken {
     {BACKEND("'url_pattern': '/', 'extra_config': {'backend/http': {'return_error_code': true}}"),
      LIMPET_ERR_RANGE, 3, 76, "endpoints[0].backend[0].extra_config.backend/http.return_error_code",
      "is not supported yet"},
-    {BACKEND("'url_pattern': '/', 'extra_config': {'qos/circuit-breaker': {}}"), LIMPET_ERR_RANGE, 3, 61,
-     "endpoints[0].backend[0].extra_config.qos/circuit-breaker", "is not supported yet"},
+    {BACKEND("'url_pattern': '/', 'extra_config': {'qos/circuit-breaker': {}}"), LIMPET_ERR_RANGE,
+     3, 61, "endpoints[0].backend[0].extra_config.qos/circuit-breaker", "is not supported yet"},
     {HOST(""), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]", "expected a host"},
     {HOST("http://h:8"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
      "'http://h:8': the port must be a number from 10 to 65535"},
     {HOST("http://h:70000"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]", "65535"},
     {HOST("http://h:080"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]", "65535"},
-    {HOST("http://h/path"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]", "without a path"},
-    {HOST("ftp://h"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]", "expected a host"},
+    {HOST("http://h/path"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
+     "without a path"},
+    {HOST("ftp://h"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
+     "expected a host"},
     {HOST("https://h"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
      "https is not supported yet"},
     {HOST("http://127.0.0.2:80"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
@@ -347,14 +366,17 @@ static const struct broken {
      "'http://[2001:db8::1]:80': IPv6 is not supported"},
     {HOST("http://::1:80"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
      "IPv6 is not supported"},
-    {HOST("http://a..b"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]", "not a host name"},
-    {HOST("http://a b"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]", "expected a host"},
+    {HOST("http://a..b"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
+     "not a host name"},
+    {HOST("http://a b"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
+     "expected a host"},
     {HOST("http://me:secret@h"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
      "'...': a user and a password are not supported here"},
     {"{'version': 3, 'endpoints': [{'endpoint': '/', 'backend': [{'url_pattern': '/'}]}]}",
      LIMPET_ERR_RANGE, 1, 60, "endpoints[0].backend[0]", "no host"},
     {"{'version': 3, 'host': [], 'endpoints': [{'endpoint': '/', 'backend': [{'url_pattern': '/',"
-     " 'host': []}]}]}", LIMPET_ERR_RANGE, 1, 72, "endpoints[0].backend[0]", "no host"},
+     " 'host': []}]}]}",
+     LIMPET_ERR_RANGE, 1, 72, "endpoints[0].backend[0]", "no host"},
 };
 
 static void same_quotes(char *text)
@@ -424,12 +446,13 @@ static void test_secrets(void)
         "{\"version\": 3, \"host\": [\"http://me:secret@h\"], \"extra_config\": {"
         "\"telemetry/influx\": {\"address\": \"http://me:secret@h\", \"password\": 123456}}}";
     unsigned count = 0;
-    int err = config_load(&config, SLICE_LIT(text), scratch, sizeof(scratch), never_a_password, &count);
+    int err =
+        config_load(&config, SLICE_LIT(text), scratch, sizeof(scratch), never_a_password, &count);
     CHECK_EQ_INT(err, LIMPET_ERR_RANGE);
     CHECK(count >= 4);
 }
 
-/* ---- More findings than fit --------------------------------------------------------------------- */
+/* ---- More findings than fit ---------------------------------------------------------------- */
 
 struct tally {
     unsigned by_kind[3];
@@ -443,7 +466,8 @@ static void count_all(void *ctx, const struct config_finding *finding)
     tally->by_kind[finding->kind]++;
     CHECK(finding->line == 0 || finding->line >= tally->last_line);
     tally->last_line = finding->line == 0 ? UINT32_MAX : finding->line;
-    snprintf(tally->last, sizeof(tally->last), "%.*s", (int)finding->message.len, finding->message.ptr);
+    snprintf(tally->last, sizeof(tally->last), "%.*s", (int)finding->message.len,
+             finding->message.ptr);
 }
 
 static size_t add(char *text, size_t len, const char *line)
@@ -458,12 +482,15 @@ static void test_many_findings(void)
     struct tally tally = {{0}, 0, ""};
     size_t len = add(text, 0, "{\"version\": 3, \"endpoints\": [");
     for (unsigned i = 0; i < 40; i++) {
-        len = add(text, len, "\n{\"endpoint\": \"/\", \"extra_config\": {\"documentation/postman\": {}}},");
+        len = add(text, len,
+                  "\n{\"endpoint\": \"/\", \"extra_config\": {\"documentation/postman\": {}}},");
     }
     len = add(text, len, "\n{}]}");
-    int err = config_load(&config, slice_of(text, len), scratch, sizeof(scratch), count_all, &tally);
+    int err =
+        config_load(&config, slice_of(text, len), scratch, sizeof(scratch), count_all, &tally);
     CHECK_EQ_INT(err, LIMPET_ERR_RANGE);
-    /* 40 without backend, 39 duplicates, 2 in the last: 81 errors, of which 64 stay; no note does. */
+    /* 40 without backend, 39 duplicates, 2 in the last: 81 errors, of which 64 stay; no note does.
+     */
     CHECK_EQ_UINT(tally.by_kind[CONFIG_ERROR], LIMPET_FINDINGS_MAX + 1);
     CHECK_EQ_UINT(tally.by_kind[CONFIG_NO_EFFECT], 1);
     CHECK_EQ_STR(tally.last, "and 40 more notes");
