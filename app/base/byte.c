@@ -1,5 +1,8 @@
 #include "base/byte.h"
 
+#include <stdint.h>
+#include <string.h>
+
 #define W (BYTE_SPACE | BYTE_END)
 #define H BYTE_PLAIN
 #define P (BYTE_PLAIN | BYTE_PLAIN_HTML)
@@ -17,3 +20,29 @@ const unsigned char byte_class[256] = {
     P, X, X, X, X, X, X, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, O, 0, E, P, P,
     P, X, X, X, X, X, X, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, O, P, E, P, P,
 };
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* All eight bytes at once: subtracting 1 sets the highest bit of a byte that is 0, subtracting 0x20
+ * that of a control character. A borrow can only mislead behind a byte that has been found anyway.
+ */
+static bool all_plain(uint64_t word)
+{
+    uint64_t no_quote = (word ^ EACH('"')) - EACH(1);
+    uint64_t no_backslash = (word ^ EACH('\\')) - EACH(1);
+    uint64_t no_control = word - EACH(0x20);
+    return ((word | no_quote | no_backslash | no_control) & EACH(0x80)) == 0;
+}
+
+const char *byte_skip_plain(const char *at, const char *end)
+{
+    uint64_t word;
+    while ((size_t)(end - at) >= sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        if (!all_plain(word)) {
+            break;
+        }
+        at += sizeof(word);
+    }
+    return byte_skip(at, end, BYTE_PLAIN);
+}

@@ -1,4 +1,4 @@
-/* Classes of bytes, for JSON's scanner and writer: one load and one mask a byte. */
+/* Classes of bytes, for JSON's scanner and writer: one load and one mask a byte, or less. */
 #ifndef LIMPET_BASE_BYTE_H
 #define LIMPET_BASE_BYTE_H
 
@@ -19,6 +19,18 @@ extern const unsigned char byte_class[256];
 static inline bool byte_is(char byte, unsigned classes)
 {
     return (byte_class[(unsigned char)byte] & classes) != 0;
+}
+
+/* The first byte in [at, end) that is not BYTE_PLAIN, or `end`. Eight bytes a step. */
+const char *byte_skip_plain(const char *at, const char *end);
+
+/* The first byte in [at, end) that is in none of these classes, or `end`. */
+static inline const char *byte_skip(const char *at, const char *end, unsigned classes)
+{
+    while (at < end && byte_is(*at, classes)) {
+        at++;
+    }
+    return at;
 }
 
 #endif

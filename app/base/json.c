@@ -78,9 +78,7 @@ static int fail_expected(struct scanner *s, enum state state)
 
 static void skip_space(struct scanner *s)
 {
-    while (s->at < s->end && byte_is(*s->at, BYTE_SPACE)) {
-        s->at++;
-    }
+    s->at = byte_skip(s->at, s->end, BYTE_SPACE);
 }
 
 static void fill_error(struct json_error *error, size_t offset, const char *text)
@@ -124,12 +122,10 @@ int json_check(struct slice text, struct json_error *error)
     if (used < 0) {
         return used;
     }
-    size_t at = (size_t)used;
-    while (at < text.len && byte_is(text.ptr[at], BYTE_SPACE)) {
-        at++;
-    }
-    if (at < text.len) {
-        fill_error(error, at, "bytes after the value");
+    const char *end = text.ptr + text.len;
+    const char *at = byte_skip(text.ptr + used, end, BYTE_SPACE);
+    if (at < end) {
+        fill_error(error, (size_t)(at - text.ptr), "bytes after the value");
         return LIMPET_ERR_SYNTAX;
     }
     return used;
@@ -270,9 +266,7 @@ static bool take_byte(struct scanner *s, char byte)
 static int take_digits(struct scanner *s, const char *error_text)
 {
     const char *from = s->at;
-    while (s->at < s->end && byte_is(*s->at, BYTE_DIGIT)) {
-        s->at++;
-    }
+    s->at = byte_skip(from, s->end, BYTE_DIGIT);
     return s->at > from ? LIMPET_OK : fail(s, error_text);
 }
 
@@ -324,9 +318,7 @@ static int scan_string(struct scanner *s)
 {
     s->at++;
     for (;;) {
-        while (s->at < s->end && byte_is(*s->at, BYTE_PLAIN)) {
-            s->at++;
-        }
+        s->at = byte_skip_plain(s->at, s->end);
         if (s->at == s->end) {
             return fail(s, "expected '\"' at the end of a string, found the end of the text");
         }

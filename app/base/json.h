@@ -69,7 +69,8 @@ bool json_iter_next(struct json_iter *iter, struct json_member *member);
 
 /* Key identity after unescaping: is the raw string equal to this plain text? Bounded, no copy. */
 bool json_string_equals(struct slice raw, struct slice plain);
-/* Order of two raw strings after unescaping, bytewise in UTF-8: < 0, 0 = the same key, > 0. No copy. */
+/* Order of two raw strings after unescaping, bytewise in UTF-8: < 0, 0 = the same key, > 0. No
+ * copy. */
 int json_string_compare(struct slice a, struct slice b);
 /* The raw string unescaped into `out` as UTF-8; lone surrogates and invalid UTF-8 become U+FFFD. */
 void json_unescape(struct out *out, struct slice raw);

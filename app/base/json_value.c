@@ -35,8 +35,10 @@ enum json_type json_type_of(struct slice value)
 /* From the opening quote to behind the closing one. */
 static const char *string_end(const char *at, const char *end)
 {
-    for (at++; at < end && *at != '"'; at++) {
-        at += *at == '\\' && end - at > 1;
+    at = byte_skip_plain(at + 1, end);
+    while (at < end && *at != '"') {
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+        at = byte_skip_plain(at, end);
     }
     return at < end ? at + 1 : end;
 }
@@ -175,13 +177,20 @@ static size_t take_char(const char **at, const char *end, char bytes[UTF8_LEN_MA
     return (size_t)len;
 }
 
-bool json_string_equals(struct slice raw, struct slice plain)
+/* How many bytes at the beginning are the same and stand for themselves: most keys end here. */
+static size_t same_plain_len(struct slice a, struct slice b)
 {
     size_t same = 0;
-    while (same < raw.len && same < plain.len && raw.ptr[same] == plain.ptr[same] &&
-           byte_is(raw.ptr[same], BYTE_PLAIN)) {
+    while (same < a.len && same < b.len && a.ptr[same] == b.ptr[same] &&
+           byte_is(a.ptr[same], BYTE_PLAIN)) {
         same++;
     }
+    return same;
+}
+
+bool json_string_equals(struct slice raw, struct slice plain)
+{
+    size_t same = same_plain_len(raw, plain);
     raw = slice_skip(raw, same);
     plain = slice_skip(plain, same);
     if (raw.len == 0 || plain.len == 0) {
@@ -202,11 +211,7 @@ bool json_string_equals(struct slice raw, struct slice plain)
 
 int json_string_compare(struct slice a, struct slice b)
 {
-    size_t same = 0;
-    while (same < a.len && same < b.len && a.ptr[same] == b.ptr[same] &&
-           byte_is(a.ptr[same], BYTE_PLAIN)) {
-        same++;
-    }
+    size_t same = same_plain_len(a, b);
     a = slice_skip(a, same);
     b = slice_skip(b, same);
     while (a.len > 0 && b.len > 0) {
@@ -235,9 +240,7 @@ void json_unescape(struct out *out, struct slice raw)
     const char *end = at + raw.len;
     while (at < end) {
         const char *run = at;
-        while (at < end && byte_is(*at, BYTE_PLAIN)) {
-            at++;
-        }
+        at = byte_skip_plain(at, end);
         out_bytes(out, run, (size_t)(at - run));
         if (at < end) {
             char bytes[UTF8_LEN_MAX];

@@ -207,40 +207,55 @@ static const char digit_pairs[200] = {"0001020304050607080910111213141516171819"
                                       "6061626364656667686970717273747576777879"
                                       "8081828384858687888990919293949596979899"};
 
-/* Writes the digits of v in front of `end`, at least one; returns their beginning. */
-static char *digits_before(char *end, uint32_t v)
+#define EIGHT_DIGITS 100000000u
+
+static unsigned count_digits(uint32_t v)
 {
-    while (v >= 100) {
+    if (v < 10000) {
+        return v < 100 ? 1 + (v >= 10) : 3 + (v >= 1000);
+    }
+    if (v < EIGHT_DIGITS) {
+        return v < 1000000 ? 5 + (v >= 100000) : 7 + (v >= 10000000);
+    }
+    return 9 + (v >= 1000000000);
+}
+
+/* Writes the last `count` digits of v, zeros in front included. */
+static void put_digits(char *at, unsigned count, uint32_t v)
+{
+    char *end = at + count;
+    for (; count >= 2; count -= 2) {
         end -= 2;
         memcpy(end, digit_pairs + 2 * (v % 100), 2);
         v /= 100;
     }
-    if (v >= 10) {
-        end -= 2;
-        memcpy(end, digit_pairs + 2 * v, 2);
-        return end;
+    if (count > 0) {
+        *at = (char)('0' + v);
     }
-    *--end = (char)('0' + v);
-    return end;
+}
+
+/* Eight digits at a time, from the top: within them a division takes 32 bits, where it is cheap. */
+static size_t put_u64(char *at, uint64_t v)
+{
+    uint32_t groups[2];
+    unsigned group_count = 0;
+    while (v > UINT32_MAX) {
+        uint64_t above = v / EIGHT_DIGITS;
+        groups[group_count++] = (uint32_t)(v - above * EIGHT_DIGITS);
+        v = above;
+    }
+    unsigned len = count_digits((uint32_t)v);
+    put_digits(at, len, (uint32_t)v);
+    for (; group_count > 0; group_count--) {
+        put_digits(at + len, 8, groups[group_count - 1]);
+        len += 8;
+    }
+    return len;
 }
 
 size_t num_digits(uint64_t v, char digits[NUM_U64_LEN_MAX])
 {
-    char text[NUM_U64_LEN_MAX];
-    char *end = text + sizeof(text);
-    char *at = end;
-    /* Eight digits at a time: the rest is done in 32 bits, where a division is cheap. */
-    while (v > UINT32_MAX) {
-        uint64_t above = v / 100000000;
-        char *from = digits_before(at, (uint32_t)(v - above * 100000000));
-        at -= 8;
-        memset(at, '0', (size_t)(from - at));
-        v = above;
-    }
-    at = digits_before(at, (uint32_t)v);
-    size_t count = (size_t)(end - at);
-    memcpy(digits, at, count);
-    return count;
+    return put_u64(digits, v);
 }
 
 /* ---- Shortest decimal of a double -----------------------------------------------------------
@@ -423,35 +438,49 @@ static struct decimal shortest(uint64_t c, int q, bool narrow)
 #define FRACTION_BITS 52
 #define HIDDEN_BIT (UINT64_C(1) << FRACTION_BITS)
 
-static struct decimal decimal_of(double v)
+static uint64_t bits_of(double v)
 {
     uint64_t bits;
     memcpy(&bits, &v, sizeof(bits));
+    return bits;
+}
+
+bool num_whole(double v, uint64_t *whole)
+{
+    uint64_t bits = bits_of(v);
+    int shift = FRACTION_BITS + 1023 - (int)(bits >> FRACTION_BITS); /* negative: 2^53 or more */
+    uint64_t c = (bits & (HIDDEN_BIT - 1)) | HIDDEN_BIT;
+    if (shift < 0 || shift > FRACTION_BITS || (c & ((UINT64_C(1) << shift) - 1)) != 0) {
+        return false;
+    }
+    *whole = c >> shift;
+    return true;
+}
+
+static struct decimal decimal_of(double v)
+{
+    uint64_t bits = bits_of(v);
     uint64_t fraction = bits & (HIDDEN_BIT - 1);
     int biased = (int)(bits >> FRACTION_BITS);
     assert(bits != 0 && biased < 0x7FF); /* also refuses a sign */
     if (biased == 0) {
         return shortest(fraction, 1 - 1075, false);
     }
-    uint64_t c = fraction | HIDDEN_BIT;
-    int q = biased - 1075;
-    /* A whole number below 2^53 is its own shortest decimal, but for zeros at its end. */
-    if (q <= 0 && q >= -FRACTION_BITS && (c & ((UINT64_C(1) << -q) - 1)) == 0) {
-        return (struct decimal){c >> -q, 0};
-    }
-    return shortest(c, q, fraction == 0 && biased > 1);
+    return shortest(fraction | HIDDEN_BIT, biased - 1075, fraction == 0 && biased > 1);
 }
 
 int num_shortest(double v, char digits[NUM_SHORTEST_LEN_MAX], int *point)
 {
-    struct decimal d = decimal_of(v);
-    char text[NUM_U64_LEN_MAX];
-    int count = (int)num_digits(d.value, text);
+    struct decimal d = {0, 0};
+    /* A whole number below 2^53 is its own shortest decimal, but for zeros at its end. */
+    if (!num_whole(v, &d.value)) {
+        d = decimal_of(v);
+    }
+    int count = (int)put_u64(digits, d.value);
+    assert(count <= NUM_SHORTEST_LEN_MAX);
     *point = count + d.exponent;
-    while (text[count - 1] == '0') {
+    while (digits[count - 1] == '0') {
         count--;
     }
-    assert(count <= NUM_SHORTEST_LEN_MAX);
-    memcpy(digits, text, (size_t)count);
     return count;
 }

@@ -24,6 +24,9 @@ int num_parse_duration_ns(struct slice s, uint64_t *ns);
 #define NUM_U64_LEN_MAX 20
 size_t num_digits(uint64_t v, char digits[NUM_U64_LEN_MAX]);
 
+/* Is v a whole number, 1 <= v < 2^53? Then its value. */
+bool num_whole(double v, uint64_t *whole);
+
 /* The shortest decimal digits that read back as v (v finite, > 0), of several the closest to v:
  * digits without zeros at the end, and the decimal exponent so that v = 0.d1d2d3... x 10^point.
  * Returns the number of digits (1..17). */

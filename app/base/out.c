@@ -7,15 +7,16 @@
 #include <assert.h>
 #include <string.h>
 
-/* The longest text of a double: sign, 17 digits, point, "e-308"; or 21 digits before the point. */
-#define DOUBLE_LEN_MAX 32
+/* The longest text of a double without its sign: 17 digits, point and "e-308", or "0.0001" and 16
+ * digits more, or 21 digits before the point. */
+#define DOUBLE_LEN_MAX 24
 #define DOUBLE_EXP_MIN_MAX 21
 
 static void put_into_buffer(struct out *out, const char *bytes, size_t len);
 static void put_through(struct out *out, const char *bytes, size_t len);
 static void flush_piece(struct out *out, const char *bytes, size_t len);
-static size_t format_exponent(char *text, const char *digits, size_t count, int exponent);
-static size_t format_plain(char *text, const char *digits, size_t count, int point);
+static size_t format_exponent(char *text, size_t count, int exponent);
+static size_t format_plain(char *text, size_t count, int point);
 static size_t escape_sequence(char text[6], unsigned char byte);
 static size_t escape_rune(struct out *out, const char *at, const char *end);
 
@@ -186,43 +187,39 @@ void out_double(struct out *out, double v, int exp_min)
     uint64_t bits;
     memcpy(&bits, &v, sizeof(bits));
     uint64_t magnitude = bits & (UINT64_MAX >> 1);
-    if (magnitude >= UINT64_C(0x7FF) << 52) { /* Inf and NaN */
+    bool finite = magnitude < UINT64_C(0x7FF) << 52;
+    if (finite && bits != magnitude) {
+        out_char(out, '-');
+    }
+    if (!finite || magnitude == 0) {
         out_char(out, '0');
         return;
     }
-    char text[DOUBLE_LEN_MAX];
-    size_t len = 0;
-    if (bits != magnitude) {
-        text[len++] = '-';
-    }
-    if (magnitude == 0) {
-        text[len++] = '0';
-        out_bytes(out, text, len);
-        return;
-    }
-    char digits[NUM_SHORTEST_LEN_MAX];
-    int point;
     memcpy(&v, &magnitude, sizeof(v));
-    size_t count = (size_t)num_shortest(v, digits, &point);
-    if (point - 1 < -4 || point - 1 >= exp_min) {
-        len += format_exponent(text + len, digits, count, point - 1);
-    } else {
-        len += format_plain(text + len, digits, count, point);
+    char text[DOUBLE_LEN_MAX];
+    uint64_t whole;
+    if (num_whole(v, &whole)) { /* most values */
+        size_t count = num_digits(whole, text);
+        if (count <= (size_t)exp_min) {
+            out_bytes(out, text, count);
+            return;
+        }
     }
-    assert(len <= sizeof(text));
-    out_bytes(out, text, len);
+    int point;
+    size_t count = (size_t)num_shortest(v, text + 1, &point);
+    if (point - 1 < -4 || point - 1 >= exp_min) {
+        out_bytes(out, text, format_exponent(text, count, point - 1));
+    } else {
+        out_bytes(out, text, format_plain(text, count, point));
+    }
 }
 
-/* d.ddde+xx */
-static size_t format_exponent(char *text, const char *digits, size_t count, int exponent)
+/* d.ddde+xx, from the digits that stand at text + 1. */
+static size_t format_exponent(char *text, size_t count, int exponent)
 {
-    size_t len = 0;
-    text[len++] = digits[0];
-    if (count > 1) {
-        text[len++] = '.';
-        memcpy(text + len, digits + 1, count - 1);
-        len += count - 1;
-    }
+    text[0] = text[1];
+    text[1] = '.';
+    size_t len = count > 1 ? count + 1 : 1;
     text[len++] = 'e';
     text[len++] = exponent < 0 ? '-' : '+';
     unsigned e = (unsigned)(exponent < 0 ? -exponent : exponent);
@@ -234,29 +231,28 @@ static size_t format_exponent(char *text, const char *digits, size_t count, int 
     return len;
 }
 
-/* 0.000ddd, dd.ddd or ddd000 */
-static size_t format_plain(char *text, const char *digits, size_t count, int point)
+/* 0.000ddd, dd.ddd or ddd000, from the digits that stand at text + 1. */
+static size_t format_plain(char *text, size_t count, int point)
 {
-    size_t len = 0;
-    size_t whole = point > 0 ? (size_t)point : 0;
-    if (whole == 0) {
+    if (point <= 0) {
         size_t zeros = (size_t)-point;
+        memmove(text + 2 + zeros, text + 1, count);
+        memset(text + 2, '0', zeros);
         text[0] = '0';
         text[1] = '.';
-        memset(text + 2, '0', zeros);
-        memcpy(text + 2 + zeros, digits, count);
         return 2 + zeros + count;
     }
-    size_t before = whole < count ? whole : count;
-    memcpy(text, digits, before);
-    memset(text + before, '0', whole - before);
-    len = whole;
-    if (count > whole) {
-        text[len++] = '.';
-        memcpy(text + len, digits + whole, count - whole);
-        len += count - whole;
+    size_t whole = (size_t)point;
+    if (whole >= count) {
+        memmove(text, text + 1, count);
+        memset(text + count, '0', whole - count);
+        return whole;
     }
-    return len;
+    for (size_t i = 0; i < whole; i++) {
+        text[i] = text[i + 1];
+    }
+    text[whole] = '.';
+    return count + 1;
 }
 
 /* Hours and minutes are left out only in front of the first unit that is not 0, as in Go. */
@@ -289,25 +285,33 @@ void out_duration_ms(struct out *out, uint64_t ms)
 
 /* ---- JSON strings --------------------------------------------------------------------------- */
 
+/* Of the rune at `at`, which is not plain: its length when it stands for itself all the same. */
+static size_t kept_len(const char *at, const char *end, bool html)
+{
+    int len = (unsigned char)*at < 0x80 ? UTF8_BAD : utf8_len(at, end);
+    if (len <= 0) {
+        return 0;
+    }
+    /* U+2028 and U+2029 are E2 80 A8 and E2 80 A9. */
+    bool separator = len == 3 && memcmp(at, "\xE2\x80", 2) == 0 && (at[2] | 1) == '\xA9';
+    return html && separator ? 0 : (size_t)len;
+}
+
 void out_json_escaped(struct out *out, struct slice s, bool html)
 {
     if (s.len == 0) {
         return;
     }
-    unsigned plain = html ? BYTE_PLAIN_HTML : BYTE_PLAIN;
-    const char *at = s.ptr;
-    const char *end = at + s.len;
-    const char *run = at; /* bytes from here on stand for themselves */
-    while (at < end) {
-        if (byte_is(*at, plain)) {
-            at++;
-            continue;
+    const char *run = s.ptr; /* bytes from here on stand for themselves */
+    const char *end = run + s.len;
+    const char *at = run;
+    for (;;) {
+        at = html ? byte_skip(at, end, BYTE_PLAIN_HTML) : byte_skip_plain(at, end);
+        if (at == end) {
+            break;
         }
-        int len = (unsigned char)*at < 0x80 ? UTF8_BAD : utf8_len(at, end);
-        /* U+2028 and U+2029 are E2 80 A8 and E2 80 A9. */
-        bool separator = html && len == 3 && memcmp(at, "\xE2\x80", 2) == 0 &&
-                         (unsigned char)(at[2] & ~1) == 0xA8;
-        if (len > 0 && !separator) {
+        size_t len = kept_len(at, end, html);
+        if (len > 0) {
             at += len;
             continue;
         }

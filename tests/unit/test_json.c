@@ -391,6 +391,52 @@ static void equality_is_that_of_the_unescaped_text(void)
     CHECK(!json_string_equals(s("\xFF"), s("\xFF")));
 }
 
+static int sign(int order)
+{
+    return (order > 0) - (order < 0);
+}
+
+static void order_is_that_of_the_unescaped_text(void)
+{
+    for (size_t i = 0; i < STRING_COUNT; i++) {
+        for (size_t k = 0; k < STRING_COUNT; k++) {
+            int want = sign(slice_compare(strings[i].plain, strings[k].plain));
+            struct slice a = exact_copy(strings[i].raw);
+            struct slice b = exact_copy(strings[k].raw);
+            CHECK_EQ_INT(sign(json_string_compare(a, b)), want);
+            drop_copy(a);
+            drop_copy(b);
+        }
+    }
+    CHECK(json_string_compare(s("ab"), s("a\\u0063")) < 0);
+    CHECK(json_string_compare(s("ab"), s("a")) > 0);
+    CHECK(json_string_compare(s("a"), s("\\u0061b")) < 0);
+}
+
+/* Runs of plain bytes are skipped eight at a time: each byte at each place of each length, in
+ * strings that are read, walked and written. */
+static void every_byte_at_every_place(void)
+{
+    char text[32];
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t len = 1; len <= 18; len++) {
+            for (size_t place = 0; place < len; place++) {
+                memset(text, 'x', sizeof(text));
+                text[0] = '"';
+                text[1 + place] = (char)byte;
+                text[1 + len] = '"';
+                struct slice value;
+                struct json_error error;
+                int got = json_scan(slice_of(text, len + 2), JSON_UTF8_REPLACE, &value, &error);
+                bool plain = byte >= 0x20 && byte != '"' && byte != '\\';
+                CHECK(got == (int)len + 2 ? plain : byte == '"' || (!plain && got < 0));
+                CHECK(byte != '"' || got == (int)place + 2);
+                CHECK(byte >= 0x20 || error.offset == place + 1);
+            }
+        }
+    }
+}
+
 /* What out_json_escaped writes, json_unescape reads back: each byte and each rune. */
 static void escaping_and_unescaping_are_inverse(void)
 {
@@ -459,6 +505,8 @@ int main(void)
     members_of_valid_texts_are_values();
     unescaping_decodes();
     equality_is_that_of_the_unescaped_text();
+    order_is_that_of_the_unescaped_text();
+    every_byte_at_every_place();
     escaping_and_unescaping_are_inverse();
     places_count_lines_and_characters();
     return check_result();

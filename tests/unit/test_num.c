@@ -305,6 +305,34 @@ static void at_values_that_metrics_have(void)
     }
 }
 
+static void whole_is(double v, bool want)
+{
+    uint64_t whole = 0;
+    CHECK(num_whole(v, &whole) == want);
+    CHECK(!want || (double)whole == v);
+}
+
+static void whole_numbers_are_told_from_others(void)
+{
+    for (int bit = 0; bit <= 52; bit++) {
+        double v = (double)(UINT64_C(1) << bit);
+        whole_is(v, true);
+        whole_is(v + 1, true);
+        whole_is(v - 1, bit > 0);
+        whole_is(nextafter(v, INFINITY), bit == 52);
+        whole_is(nextafter(v, 0), false);
+    }
+    whole_is(9007199254740991.0, true);
+    whole_is(9007199254740992.0, false);
+    whole_is(0.5, false);
+    whole_is(1.5, false);
+    whole_is(0, false);
+    whole_is(-1, false);
+    whole_is(DBL_TRUE_MIN, false);
+    whole_is(DBL_MAX, false);
+    whole_is(INFINITY, false);
+}
+
 static void whole_numbers_keep_their_digits(void)
 {
     for (int i = 0; i < 100000; i++) {
@@ -364,6 +392,7 @@ int main(void)
     durations();
     digits_of_integers();
     known_doubles();
+    whole_numbers_are_told_from_others();
     whole_numbers_keep_their_digits();
     at_every_exponent();
     at_powers_of_ten();

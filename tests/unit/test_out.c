@@ -284,6 +284,29 @@ static void json_strings(void)
     CHECK_EQ_STR(text_buf, "\"\"");
 }
 
+/* Eight bytes are looked at together: each byte at each place of each length. */
+static void json_strings_with_each_byte_at_each_place(void)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char one[8] = {0};
+        char c = (char)byte;
+        out_json_escaped(begin(), slice_of(&c, 1), false);
+        memcpy(one, text_buf, strlen(text_buf));
+        for (size_t len = 1; len <= 18; len++) {
+            for (size_t place = 0; place < len; place++) {
+                char text[32];
+                char want[64];
+                memset(text, 'x', sizeof(text));
+                text[place] = c;
+                snprintf(want, sizeof(want), "%.*s%s%.*s", (int)place, "xxxxxxxxxxxxxxxxxx", one,
+                         (int)(len - place - 1), "xxxxxxxxxxxxxxxxxx");
+                out_json_escaped(begin(), slice_of(text, len), false);
+                CHECK_EQ_STR(text_buf, want);
+            }
+        }
+    }
+}
+
 static void durations(void)
 {
     static const struct {
@@ -322,6 +345,7 @@ int main(void)
     integers();
     doubles_as_go_writes_them();
     json_strings();
+    json_strings_with_each_byte_at_each_place();
     durations();
     return check_result();
 }
