@@ -2,8 +2,6 @@
 #include "config/address.h"
 #include "config/loader.h"
 
-#include <assert.h>
-
 static void backend_read(struct loader *l, struct node node, const struct config_endpoint *endpoint,
                          const struct path_params *params);
 static void backend_count_check(struct loader *l, struct node list,
@@ -20,8 +18,8 @@ static bool url_param_check(struct loader *l, const char *at, struct slice name,
 static void extra_read(struct loader *l, struct node extra_config);
 static void host_read(struct loader *l, struct node node);
 
-void backends_read(struct loader *l, struct node list, struct config_endpoint *endpoint,
-                   const struct path_params *params)
+void loader_read_backends(struct loader *l, struct node list, struct config_endpoint *endpoint,
+                          const struct path_params *params)
 {
     if (!node_ok(list)) {
         return;
@@ -46,7 +44,7 @@ static void backend_count_check(struct loader *l, struct node list,
     if (count == 1) {
         return;
     }
-    struct out *out = error_begin(l, list.raw.ptr);
+    struct out *out = loader_error_begin(l, list.raw.ptr);
     if (count == 0) {
         out_text(out, "expected a backend at least, got an empty list");
     } else if (endpoint->output_encoding == ENCODING_NO_OP) {
@@ -67,14 +65,14 @@ static void backend_read(struct loader *l, struct node node, const struct config
     section_read(l, SECTION_BACKEND, node, found, BACKEND_KEYS);
 
     struct config_backend backend = {.method = endpoint->method};
-    read_method(l, found[BACKEND_METHOD], METHOD_OPTIONS, &backend.method);
+    value_method(l, found[BACKEND_METHOD], METHOD_OPTIONS, &backend.method);
     backend_encoding_read(l, found[BACKEND_ENCODING], endpoint, &backend);
     if (backend.method == METHOD_HEAD && backend.encoding == ENCODING_JSON) {
-        warning_add(l, found[BACKEND_METHOD].raw.ptr,
-                    "an answer to HEAD has no body: without \"no-op\" it counts as an error");
+        loader_warning(l, found[BACKEND_METHOD].raw.ptr,
+                       "an answer to HEAD has no body: without \"no-op\" it counts as an error");
     }
     if (!node_given(found[BACKEND_URL_PATTERN])) {
-        error_add(l, node.raw.ptr, "\"url_pattern\" is missing");
+        loader_error(l, node.raw.ptr, "\"url_pattern\" is missing");
     }
     url_pattern_read(l, found[BACKEND_URL_PATTERN], &backend, params);
     extra_read(l, found[BACKEND_EXTRA_CONFIG]);
@@ -83,11 +81,11 @@ static void backend_read(struct loader *l, struct node node, const struct config
     backend.host_first = l->host_first;
     backend.host_count = l->host_count;
     if (list) {
-        hosts_read(l, found[BACKEND_HOST], &backend.host_first, &backend.host_count);
+        loader_read_hosts(l, found[BACKEND_HOST], &backend.host_first, &backend.host_count);
     } else if (!l->has_host && node_given(found[BACKEND_HOST]) == node_ok(found[BACKEND_HOST])) {
-        error_add(l, node.raw.ptr, "no host: give \"host\" here or at the root");
+        loader_error(l, node.raw.ptr, "no host: give \"host\" here or at the root");
     }
-    if (table_take(l, TABLE_BACKENDS, 1, node.raw.ptr)) {
+    if (loader_take(l, TABLE_BACKENDS, 1, node.raw.ptr)) {
         config->backends[config->backend_count++] = backend;
     }
 }
@@ -99,16 +97,17 @@ static void backend_encoding_read(struct loader *l, struct node node,
                                   struct config_backend *backend)
 {
     enum encoding encoding = endpoint->output_encoding;
-    read_encoding(l, node, &encoding);
+    value_encoding(l, node, &encoding);
     backend->encoding = endpoint->output_encoding;
     if (encoding == endpoint->output_encoding) {
         return;
     }
     if (encoding == ENCODING_NO_OP) {
-        error_add(l, node.raw.ptr,
-                  "\"no-op\" needs output_encoding \"no-op\" too: the body would be lost");
+        loader_error(l, node.raw.ptr,
+                     "\"no-op\" needs output_encoding \"no-op\" too: the body would be lost");
     } else {
-        warning_add(l, node.raw.ptr, "has no effect: the endpoint's output_encoding is \"no-op\"");
+        loader_warning(l, node.raw.ptr,
+                       "has no effect: the endpoint's output_encoding is \"no-op\"");
     }
 }
 
@@ -130,10 +129,10 @@ static void url_pattern_read(struct loader *l, struct node node, struct config_b
     struct slice url;
     size_t param_count;
     const char *at = node.raw.ptr;
-    if (!read_text(l, node, &url)) {
+    if (!value_text(l, node, &url)) {
         return;
     }
-    url = path_clean(l, url, at);
+    url = loader_clean_path(l, url, at);
     if (!url_pieces_check(l, at, url, params, &param_count)) {
         return;
     }
@@ -146,7 +145,7 @@ static void url_pattern_read(struct loader *l, struct node node, struct config_b
         path_write_backend_name(out, url);
         backend->metric_name = loader_composed(l, len);
     }
-    segments_store(l, url, params, at, &backend->segment_first, &backend->segment_count);
+    loader_store_segments(l, url, params, at, &backend->segment_first, &backend->segment_count);
 }
 
 static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
@@ -159,7 +158,7 @@ static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
     while ((more = path_next(&url, &piece)) == 1) {
         size_t bad = piece.is_param ? piece.text.len : path_find_bad_in_url(piece.text);
         if (bad < piece.text.len) {
-            report_bad_byte(l, at, piece.text, bad);
+            loader_report_byte(l, at, piece.text, bad);
             return false;
         }
         *param_count += piece.is_param;
@@ -168,7 +167,7 @@ static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
         }
     }
     if (more < 0) {
-        error_add(l, at, "a { or } without its partner, or a {param} without a proper name");
+        loader_error(l, at, "a { or } without its partner, or a {param} without a proper name");
     }
     return ok && more == 0;
 }
@@ -191,7 +190,7 @@ static bool url_param_check(struct loader *l, const char *at, struct slice name,
     if (path_param_find(params, name) >= 0) {
         return true;
     }
-    struct out *out = error_begin(l, at);
+    struct out *out = loader_error_begin(l, at);
     out_char(out, '{');
     out_put(out, slice_take(name, 48));
     if (slice_starts_with(name, SLICE_LIT("JWT.")) || is_response_param(name)) {
@@ -212,7 +211,7 @@ static bool url_param_check(struct loader *l, const char *at, struct slice name,
 
 /* ---- host ---------------------------------------------------------------------------------- */
 
-void hosts_read(struct loader *l, struct node list, uint16_t *first, uint16_t *count)
+void loader_read_hosts(struct loader *l, struct node list, uint16_t *first, uint16_t *count)
 {
     *first = l->config->host_ref_count;
     *count = 0;
@@ -223,7 +222,9 @@ void hosts_read(struct loader *l, struct node list, uint16_t *first, uint16_t *c
     struct node_member member;
     node_iter_init(&iter, list);
     while (node_iter_next(&iter, &member)) {
-        host_read(l, member.node);
+        if (cJSON_IsString(member.node.item)) {
+            host_read(l, member.node);
+        }
     }
     *count = (uint16_t)(l->config->host_ref_count - *first);
 }
@@ -242,7 +243,7 @@ static int host_store(struct loader *l, struct config_host host, const char *at)
             return i;
         }
     }
-    if (!table_take(l, TABLE_HOSTS, 1, at)) {
+    if (!loader_take(l, TABLE_HOSTS, 1, at)) {
         return -1;
     }
     host.authority = loader_keep(l, host.authority, at);
@@ -256,21 +257,16 @@ static void host_read(struct loader *l, struct node node)
     struct slice text;
     struct config_host host;
     const char *at = node.raw.ptr;
-    if (!read_text(l, node, &text)) {
+    if (!value_text(l, node, &text)) {
         return;
     }
     const char *problem = address_host(text, &host);
     if (problem != NULL) {
-        struct out *out = error_begin(l, at);
-        bool secret = slice_find(text, '@') < text.len; /* user:password@host */
-        finding_quote(out, secret ? SLICE_LIT("...") : text);
-        out_text(out, ": ");
-        out_text(out, problem);
-        finding_end(l->findings);
+        loader_report_address(l, at, text, problem);
         return;
     }
     int index = host_store(l, host, at);
-    if (table_take(l, TABLE_HOST_REFS, 1, at) && index >= 0) {
+    if (loader_take(l, TABLE_HOST_REFS, 1, at) && index >= 0) {
         l->config->host_refs[l->config->host_ref_count++] = (uint16_t)index;
     }
 }

@@ -89,8 +89,8 @@ static bool tree_read(struct config *config, struct findings *findings, void *ar
     } else if (!cJSON_IsObject(loader.root.item)) {
         finding_add(findings, CONFIG_ERROR, loader.root.raw.ptr, "expected an object");
     } else {
-        service_read(&loader);
-        tables_report(&loader);
+        loader_read_service(&loader);
+        loader_report_tables(&loader);
     }
     (void)cjson_arena_end();
     return ok;

@@ -1,8 +1,6 @@
 /* endpoints[]: path, method, times; their backends are read in backend.c. */
 #include "config/loader.h"
 
-#include <assert.h>
-
 static void endpoint_read(struct loader *l, struct node node);
 static bool endpoint_path_read(struct loader *l, struct node node, struct config_endpoint *endpoint,
                                struct path_params *params);
@@ -11,7 +9,7 @@ static bool params_collect(struct loader *l, const char *at, struct slice path,
 static void route_check(struct loader *l, const char *at, const struct config_endpoint *endpoint);
 static void extra_read(struct loader *l, struct node extra_config);
 
-void endpoints_read(struct loader *l, struct node list)
+void loader_read_endpoints(struct loader *l, struct node list)
 {
     if (!node_ok(list)) {
         return;
@@ -40,26 +38,26 @@ static void endpoint_read(struct loader *l, struct node node)
         .cache_ttl_s = config->cache_ttl_s,
         .declared = true,
     };
-    read_method(l, found[ENDPOINT_METHOD], METHOD_DELETE, &endpoint.method);
-    read_encoding(l, found[ENDPOINT_OUTPUT_ENCODING], &endpoint.output_encoding);
-    read_timeout_ms(l, found[ENDPOINT_TIMEOUT], &endpoint.timeout_ms);
-    read_cache_ttl_s(l, found[ENDPOINT_CACHE_TTL], &endpoint.cache_ttl_s);
+    value_method(l, found[ENDPOINT_METHOD], METHOD_DELETE, &endpoint.method);
+    value_encoding(l, found[ENDPOINT_OUTPUT_ENCODING], &endpoint.output_encoding);
+    value_timeout_ms(l, found[ENDPOINT_TIMEOUT], &endpoint.timeout_ms);
+    value_cache_ttl_s(l, found[ENDPOINT_CACHE_TTL], &endpoint.cache_ttl_s);
     extra_read(l, found[ENDPOINT_EXTRA_CONFIG]);
 
     const char *path_at =
         node_given(found[ENDPOINT_ENDPOINT]) ? found[ENDPOINT_ENDPOINT].raw.ptr : node.raw.ptr;
     bool path_ok = endpoint_path_read(l, found[ENDPOINT_ENDPOINT], &endpoint, &params);
     if (!node_given(found[ENDPOINT_ENDPOINT])) {
-        error_add(l, path_at, "\"endpoint\" is missing");
+        loader_error(l, path_at, "\"endpoint\" is missing");
     }
     if (path_ok && node_given(found[ENDPOINT_METHOD]) == node_ok(found[ENDPOINT_METHOD])) {
         route_check(l, path_at, &endpoint);
     }
     if (!node_given(found[ENDPOINT_BACKEND])) {
-        error_add(l, node.raw.ptr, "\"backend\" is missing");
+        loader_error(l, node.raw.ptr, "\"backend\" is missing");
     }
-    backends_read(l, found[ENDPOINT_BACKEND], &endpoint, path_ok ? &params : NULL);
-    if (table_take(l, TABLE_ENDPOINTS, 1, node.raw.ptr)) {
+    loader_read_backends(l, found[ENDPOINT_BACKEND], &endpoint, path_ok ? &params : NULL);
+    if (loader_take(l, TABLE_ENDPOINTS, 1, node.raw.ptr)) {
         config->endpoints[config->endpoint_count++] = endpoint;
     }
 }
@@ -81,27 +79,27 @@ static bool endpoint_path_read(struct loader *l, struct node node, struct config
     struct slice path;
     const char *at = node.raw.ptr;
     params->count = 0;
-    if (!read_text(l, node, &path)) {
+    if (!value_text(l, node, &path)) {
         return false;
     }
     if (path.len == 0) {
-        error_add(l, at, "must not be empty");
+        loader_error(l, at, "must not be empty");
         return false;
     }
-    path = path_clean(l, path, at);
+    path = loader_clean_path(l, path, at);
     if (path.len == 0 || !params_collect(l, at, path, params)) {
         return false;
     }
     size_t parts = 0;
     const char *problem = path_check(path, &parts);
     if (problem != NULL) {
-        error_add(l, at, problem);
+        loader_error(l, at, problem);
         return false;
     }
     if (parts > LIMPET_PATH_PARTS_MAX) {
         struct overrun overrun = {"segments", "LIMPET_PATH_PARTS_MAX", parts,
                                   LIMPET_PATH_PARTS_MAX};
-        report_overrun(l, at, &overrun);
+        loader_report_overrun(l, at, &overrun);
         return false;
     }
     endpoint->path = path;
@@ -114,7 +112,7 @@ static bool endpoint_path_read(struct loader *l, struct node node, struct config
         path_write_endpoint_name(out, path);
         endpoint->metric_name = loader_composed(l, len);
     }
-    segments_store(l, path, params, at, &endpoint->segment_first, &endpoint->segment_count);
+    loader_store_segments(l, path, params, at, &endpoint->segment_first, &endpoint->segment_count);
     return true;
 }
 
@@ -145,7 +143,7 @@ static bool params_collect(struct loader *l, const char *at, struct slice path,
     while ((more = path_next(&path, &piece)) == 1) {
         size_t bad = piece.is_param ? piece.text.len : path_find_bad(piece.text);
         if (bad < piece.text.len) {
-            report_bad_byte(l, at, piece.text, bad);
+            loader_report_byte(l, at, piece.text, bad);
             return false;
         }
         if (!piece.is_param) {
@@ -153,7 +151,7 @@ static bool params_collect(struct loader *l, const char *at, struct slice path,
         }
         const char *problem = param_problem(params, piece.text);
         if (problem != NULL) {
-            error_add(l, at, problem);
+            loader_error(l, at, problem);
             return false;
         }
         needed++;
@@ -162,12 +160,12 @@ static bool params_collect(struct loader *l, const char *at, struct slice path,
         }
     }
     if (more < 0) {
-        error_add(l, at, "a { or } without its partner, or a {param} without a proper name");
+        loader_error(l, at, "a { or } without its partner, or a {param} without a proper name");
         return false;
     }
     if (needed > LIMPET_PARAMS_MAX) {
         struct overrun overrun = {"{params}", "LIMPET_PARAMS_MAX", needed, LIMPET_PARAMS_MAX};
-        report_overrun(l, at, &overrun);
+        loader_report_overrun(l, at, &overrun);
     }
     return needed <= LIMPET_PARAMS_MAX;
 }
@@ -181,7 +179,7 @@ static void route_check(struct loader *l, const char *at, const struct config_en
             !path_same_route(other->path, endpoint->path)) {
             continue;
         }
-        struct out *out = error_begin(l, at);
+        struct out *out = loader_error_begin(l, at);
         out_text(out, "the same method and path as an endpoint before: ");
         out_put(out, method_name(other->method));
         out_char(out, ' ');
@@ -189,153 +187,4 @@ static void route_check(struct loader *l, const char *at, const struct config_en
         finding_end(l->findings);
         return;
     }
-}
-
-struct slice path_clean(struct loader *l, struct slice path, const char *at)
-{
-    if (path.len > 0 && path.ptr[0] == '/') {
-        return loader_keep(l, path, at);
-    }
-    if (path.len == 0) {
-        return SLICE_LIT("/");
-    }
-    struct out *out = loader_compose(l, path.len + 1, at);
-    if (out == NULL) {
-        return SLICE_EMPTY;
-    }
-    out_char(out, '/');
-    out_put(out, path);
-    return loader_composed(l, path.len + 1);
-}
-
-void report_bad_byte(struct loader *l, const char *at, struct slice path, size_t bad)
-{
-    unsigned char byte = (unsigned char)path.ptr[bad];
-    struct out *out = error_begin(l, at);
-    if (byte >= 0x80) {
-        out_text(
-            out,
-            "must be plain ASCII; write other characters as %XX of their UTF-8 in url_pattern");
-    } else {
-        out_text(out, "must not hold ");
-        finding_quote(out, slice_of(path.ptr + bad, 1));
-        out_text(out, byte == '%' ? " without two hex digits" : "");
-        out_text(out, byte == '*' ? ": wildcards are not supported" : "");
-    }
-    finding_end(l->findings);
-}
-
-/* ---- Pieces -------------------------------------------------------------------------------- */
-
-static size_t pieces_count(struct slice path)
-{
-    struct path_piece piece;
-    size_t count = 0;
-    bool query = false;
-    while (path_next(&path, &piece) == 1) {
-        size_t mark = piece.is_param ? piece.text.len : slice_find(piece.text, '?');
-        bool cut = !query && mark > 0 && mark < piece.text.len;
-        query = query || mark < piece.text.len;
-        count += cut ? 2 : 1;
-    }
-    return count;
-}
-
-static void segment_add(struct config *config, struct config_segment segment)
-{
-    if (segment.text.len > 0) {
-        config->segments[config->segment_count++] = segment;
-    }
-}
-
-void segments_store(struct loader *l, struct slice path, const struct path_params *params,
-                    const char *at, uint16_t *first, uint16_t *count)
-{
-    struct config *config = l->config;
-    struct path_piece piece;
-    bool query = false;
-    size_t needed = pieces_count(path);
-    if (!table_take(l, TABLE_SEGMENTS, needed, at)) {
-        return;
-    }
-    *first = config->segment_count;
-    while (path_next(&path, &piece) == 1) {
-        struct config_segment segment = {
-            .kind = SEGMENT_PARAM, .text = piece.text, .in_query = query};
-        if (piece.is_param) {
-            segment.param = (uint8_t)path_param_find(params, piece.text);
-            segment_add(config, segment);
-            continue;
-        }
-        size_t mark = query ? 0 : slice_find(piece.text, '?');
-        segment.kind = SEGMENT_TEXT;
-        segment.text = slice_take(piece.text, mark);
-        segment_add(config, segment);
-        query = query || mark < piece.text.len;
-        segment.text = slice_skip(piece.text, mark);
-        segment.in_query = query;
-        segment_add(config, segment);
-    }
-    *count = (uint16_t)(config->segment_count - *first);
-    assert(*count == needed);
-}
-
-/* ---- Words --------------------------------------------------------------------------------- */
-
-/* Known to the reference. */
-static bool is_other_encoding(struct slice word)
-{
-    static const char others[][16] = {
-        "string", "json-collection", "safejson", "fast-json", "xml", "rss", "yaml", "negotiate"};
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (slice_equal(word, slice_from_cstr(others[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void read_encoding(struct loader *l, struct node node, enum encoding *value)
-{
-    if (!node_ok(node)) {
-        return;
-    }
-    struct slice word = node_string(node);
-    if (slice_equal(word, SLICE_LIT("json"))) {
-        *value = ENCODING_JSON;
-        return;
-    }
-    if (slice_equal(word, SLICE_LIT("no-op"))) {
-        *value = ENCODING_NO_OP;
-        return;
-    }
-    struct out *out = error_begin(l, node.raw.ptr);
-    if (is_other_encoding(word)) {
-        finding_quote(out, word);
-        out_text(out, " is not supported yet: ");
-    }
-    out_text(out, "expected \"json\" or \"no-op\", got ");
-    finding_value(out, node.raw);
-    finding_end(l->findings);
-}
-
-void read_method(struct loader *l, struct node node, enum method last, enum method *value)
-{
-    if (!node_ok(node)) {
-        return;
-    }
-    enum method method = method_from_name(node_string(node));
-    if (method <= last) {
-        *value = method;
-        return;
-    }
-    struct out *out = error_begin(l, node.raw.ptr);
-    out_text(out, "expected one of");
-    for (int m = METHOD_GET; m <= (int)last; m++) {
-        out_char(out, ' ');
-        out_put(out, method_name((enum method)m));
-    }
-    out_text(out, " in capitals, got ");
-    finding_value(out, node.raw);
-    finding_end(l->findings);
 }

@@ -131,7 +131,7 @@ static void report_one(const struct findings *findings, const struct finding *fi
 
 static void report_left_out(const struct findings *findings, config_report_fn report, void *ctx)
 {
-    static const char names[][9] = {"errors", "warnings", "notes"};
+    static const char names[][9] = {"error", "warning", "note"};
     for (size_t kind = 0; kind <= CONFIG_NO_EFFECT; kind++) {
         char text[48];
         struct out out;
@@ -143,6 +143,7 @@ static void report_left_out(const struct findings *findings, config_report_fn re
         out_u64(&out, findings->left_out[kind]);
         out_text(&out, " more ");
         out_text(&out, names[kind]);
+        out_text(&out, findings->left_out[kind] > 1 ? "s" : "");
         struct config_finding told = {.kind = (enum config_finding_kind)kind,
                                       .message = out_slice(&out)};
         report(ctx, &told);

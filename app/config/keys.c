@@ -1,7 +1,6 @@
 #include "config/keys.h"
 
 #include <assert.h>
-#include <string.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -134,8 +133,8 @@ static size_t edit_distance(struct slice a, struct slice b)
         for (size_t j = 1; j <= b.len; j++) {
             size_t replaced = above[j - 1] + (size_t)(a.ptr[i - 1] != b.ptr[j - 1]);
             size_t best = min3(replaced, above[j] + 1u, row[j - 1] + 1u);
-            bool swapped = i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2]
-                           && a.ptr[i - 2] == b.ptr[j - 1];
+            bool swapped =
+                i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] && a.ptr[i - 2] == b.ptr[j - 1];
             row[j] = (uint8_t)(swapped ? min3(best, above2[j - 2] + 1u, best) : best);
         }
     }

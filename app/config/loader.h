@@ -80,71 +80,74 @@ bool node_true(struct node node);
 void section_read(struct loader *l, enum section section, struct node object, struct node *found,
                   size_t count);
 
-/* Values with a range (value.c). They report, and leave *value alone when the node is not usable.
- */
-void read_number(struct loader *l, struct node node, uint64_t min, uint64_t max, uint64_t *value);
-/* 0 = not given, "0s", or refused; the range applies to all but 0. */
-uint64_t read_duration_ns(struct loader *l, struct node node, uint64_t min_ns);
+/* ---- Values (value.c) ---- */
+
+/* They report what is out of range, and leave *value alone when the node is not usable. */
+void value_number(struct loader *l, struct node node, uint64_t min, uint64_t max, uint64_t *value);
 /* A duration that must not be 0. */
-void read_interval_ns(struct loader *l, struct node node, uint64_t min_ns, uint64_t *value);
+void value_interval_ns(struct loader *l, struct node node, uint64_t min_ns, uint64_t *value);
 /* "timeout" and "cache_ttl": 0s leaves the default. */
-void read_timeout_ms(struct loader *l, struct node node, uint32_t *value);  /* service.c */
-void read_cache_ttl_s(struct loader *l, struct node node, uint32_t *value); /* service.c */
-/* False (reported) when the string holds control characters. */
-bool read_text(struct loader *l, struct node node, struct slice *value);
+void value_timeout_ms(struct loader *l, struct node node, uint32_t *value);
+void value_cache_ttl_s(struct loader *l, struct node node, uint32_t *value);
+/* "json" or "no-op". */
+void value_encoding(struct loader *l, struct node node, enum encoding *value);
+/* One of the methods up to `last`. */
+void value_method(struct loader *l, struct node node, enum method last, enum method *value);
+/* A string without control characters; false when there is none. The slice as node_string. */
+bool value_text(struct loader *l, struct node node, struct slice *value);
 
-/* Longest duration of a configuration: 1000 h = 41 days; timeout_ms stays within 32 bit. */
-#define DURATION_MAX_NS LIMPET_S_TO_NS(1000u * 3600u)
+/* ---- Findings (loader.c) ---- */
 
-/* ---- Findings (value.c) ---- */
+/* Pairs with finding_end(l->findings). */
+struct out *loader_error_begin(struct loader *l, const char *at);
+void loader_error(struct loader *l, const char *at, const char *text);
+void loader_warning(struct loader *l, const char *at, const char *text);
 
-struct out *error_begin(struct loader *l, const char *at); /* pairs with finding_end(l->findings) */
-void error_add(struct loader *l, const char *at, const char *text);
-void warning_add(struct loader *l, const char *at, const char *text);
-
-/* ---- Tables of struct config (value.c) ---- */
-
-/* Room for `count` more? The need is counted in any case. `at`: who needs it. */
-bool table_take(struct loader *l, enum table table, size_t count, const char *at);
-/* A limit that a configuration goes beyond: an error with the numbers and the option that sets it.
- */
+/* A limit that a configuration goes beyond, and the option that sets it. */
 struct overrun {
     const char *what;
     const char *option;
     size_t needed;
     size_t available;
 };
-void report_overrun(struct loader *l, const char *at, const struct overrun *overrun);
+void loader_report_overrun(struct loader *l, const char *at, const struct overrun *overrun);
+/* Of an address, a host: the quoted text and what is wrong with it. */
+void loader_report_address(struct loader *l, const char *at, struct slice text,
+                           const char *problem);
+
+/* ---- Tables of struct config (loader.c) ---- */
+
+/* Room for `count` more? The need is counted in any case. `at`: who needs it. */
+bool loader_take(struct loader *l, enum table table, size_t count, const char *at);
 /* An error for each table that was overrun. */
-void tables_report(struct loader *l);
+void loader_report_tables(struct loader *l);
 /* The same text where it may stay: as it is when it is in the configuration's text, else copied
- * into config->strings. Empty when there is no room (reported by tables_report). */
+ * into config->strings. Empty when there is no room (reported by loader_report_tables). */
 struct slice loader_keep(struct loader *l, struct slice s, const char *at);
-/* A string of `len` bytes that is written piece by piece: NULL when there is no room; then the same
+/* A string of `len` bytes that is written piece by piece: NULL when there is no room; else that
  * number of bytes goes into the writer, then loader_composed gives the string. */
 struct out *loader_compose(struct loader *l, size_t len, const char *at);
 struct slice loader_composed(struct loader *l, size_t len);
 
+/* ---- Paths (segment.c) ---- */
+
+/* One slash in front, kept. Empty when there is no room. */
+struct slice loader_clean_path(struct loader *l, struct slice path, const char *at);
+/* Reports the byte `bad` of a path, which must not be there. */
+void loader_report_byte(struct loader *l, const char *at, struct slice path, size_t bad);
+/* The pieces of a path into config->segments; PARAMs take their index from `params`. */
+void loader_store_segments(struct loader *l, struct slice path, const struct path_params *params,
+                           const char *at, uint16_t *first, uint16_t *count);
+
 /* ---- Parts of the configuration ---- */
 
-void service_read(struct loader *l);                             /* service.c */
-void telemetry_read(struct loader *l, struct node extra_config); /* telemetry.c */
-void endpoints_read(struct loader *l, struct node list);         /* endpoint.c */
-/* Of one endpoint; `params` is NULL when its path is not usable. */
-void backends_read(struct loader *l, struct node list, struct config_endpoint *endpoint,
-                   const struct path_params *params); /* backend.c */
-/* A "host" list into config->host_refs. */
-void hosts_read(struct loader *l, struct node list, uint16_t *first, uint16_t *count);
-/* "json" or "no-op"; anything else is reported and leaves *value alone. */
-void read_encoding(struct loader *l, struct node node, enum encoding *value); /* endpoint.c */
-/* One of the methods up to `last`, else reported. */
-void read_method(struct loader *l, struct node node, enum method last, enum method *value);
-/* The pieces of a path into config->segments; PARAMs take their index from `params`. */
-void segments_store(struct loader *l, struct slice path, const struct path_params *params,
-                    const char *at, uint16_t *first, uint16_t *count);
-/* One slash in front. */
-struct slice path_clean(struct loader *l, struct slice path, const char *at);
-/* Reports the first byte that must not be in a path: `bad` is its index. */
-void report_bad_byte(struct loader *l, const char *at, struct slice path, size_t bad);
+void loader_read_service(struct loader *l);                             /* service.c */
+void loader_read_telemetry(struct loader *l, struct node extra_config); /* telemetry.c */
+void loader_read_endpoints(struct loader *l, struct node list);         /* endpoint.c */
+/* Of one endpoint; `params` is NULL when its path is not usable. backend.c */
+void loader_read_backends(struct loader *l, struct node list, struct config_endpoint *endpoint,
+                          const struct path_params *params);
+/* A "host" list into config->host_refs. backend.c */
+void loader_read_hosts(struct loader *l, struct node list, uint16_t *first, uint16_t *count);
 
 #endif

@@ -118,7 +118,7 @@ static void member_read(struct loader *l, enum section section, const struct nod
 
 static void report_unknown(struct loader *l, enum section section, const struct node_member *member)
 {
-    struct out *out = error_begin(l, member->name_at);
+    struct out *out = loader_error_begin(l, member->name_at);
     out_text(out, "unknown key ");
     finding_quote(out, member->name);
     bool elsewhere = false;
@@ -145,7 +145,7 @@ static void report_duplicate(struct loader *l, const struct key *key,
                              const struct node_member *member, struct node first)
 {
     struct slice text = l->config->text;
-    struct out *out = error_begin(l, member->name_at);
+    struct out *out = loader_error_begin(l, member->name_at);
     out_text(out, "duplicate key ");
     finding_quote(out, member->name);
     if (!slice_equal(member->name, slice_from_cstr(key->name))) {
@@ -184,9 +184,9 @@ static const char *type_wanted(enum key_type type)
     return "a value";
 }
 
-static bool report_type(struct loader *l, enum key_type type, struct node node)
+static void report_type(struct loader *l, enum key_type type, struct node node)
 {
-    struct out *out = error_begin(l, node.raw.ptr);
+    struct out *out = loader_error_begin(l, node.raw.ptr);
     out_text(out, "expected ");
     out_text(out, type_wanted(type));
     if (type != KEY_SECRET) {
@@ -194,7 +194,6 @@ static bool report_type(struct loader *l, enum key_type type, struct node node)
         finding_value(out, node.raw);
     }
     finding_end(l->findings);
-    return false;
 }
 
 /* JSON has one kind of numbers; 8080.0 and 8e3 are no whole ones to the reference either. */
@@ -235,11 +234,13 @@ static bool has_type(enum key_type type, struct node node)
     return true;
 }
 
+/* A list stays usable when some of its elements are not: the good ones are looked into. */
 static bool type_check(struct loader *l, const struct key *key, struct node node)
 {
     enum key_type type = (enum key_type)key->type;
     if (!has_type(type, node)) {
-        return report_type(l, type, node);
+        report_type(l, type, node);
+        return false;
     }
     if (type != KEY_STRINGS && type != KEY_OBJECTS) {
         return true;
@@ -247,12 +248,13 @@ static bool type_check(struct loader *l, const struct key *key, struct node node
     enum key_type element = type == KEY_STRINGS ? KEY_STRING : KEY_OBJECT;
     struct node_iter iter;
     struct node_member member;
-    bool ok = true;
     node_iter_init(&iter, node);
     while (node_iter_next(&iter, &member)) {
-        ok = has_type(element, member.node) || report_type(l, element, member.node);
+        if (!has_type(element, member.node)) {
+            report_type(l, element, member.node);
+        }
     }
-    return ok || type == KEY_OBJECTS; /* the good objects of a list are looked into all the same */
+    return true;
 }
 
 /* ---- What is supported --------------------------------------------------------------------- */
@@ -287,7 +289,7 @@ static bool is_default(const struct key *key, struct node node)
 
 static void report_unsupported(struct loader *l, const struct key *key, struct node node)
 {
-    struct out *out = error_begin(l, node.raw.ptr);
+    struct out *out = loader_error_begin(l, node.raw.ptr);
     bool has_default = key->fallback[0] != '\0';
     out_char(out, '"');
     out_text(out, key->name);
@@ -317,7 +319,7 @@ static void status_check(struct loader *l, const struct key *key, const struct n
         }
         break;
     case KEY_RENAMED:
-        out = error_begin(l, member->name_at);
+        out = loader_error_begin(l, member->name_at);
         finding_quote(out, member->name);
         out_text(out, " is called \"");
         out_text(out, key->fallback);

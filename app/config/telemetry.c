@@ -8,7 +8,7 @@ static void metrics_read(struct loader *l, struct node node);
 static void influx_read(struct loader *l, struct node node);
 static void logging_read(struct loader *l, struct node node);
 
-void telemetry_read(struct loader *l, struct node extra_config)
+void loader_read_telemetry(struct loader *l, struct node extra_config)
 {
     struct node found[SERVICE_EXTRA_KEYS];
     struct node router[ROUTER_KEYS];
@@ -18,19 +18,9 @@ void telemetry_read(struct loader *l, struct node extra_config)
     influx_read(l, found[SERVICE_EXTRA_INFLUX]);
     logging_read(l, found[SERVICE_EXTRA_LOGGING]);
     if (l->config->influx.enabled && !node_given(found[SERVICE_EXTRA_METRICS])) {
-        warning_add(l, found[SERVICE_EXTRA_INFLUX].raw.ptr,
-                    "without \"telemetry/metrics\" there is nothing to push");
+        loader_warning(l, found[SERVICE_EXTRA_INFLUX].raw.ptr,
+                       "without \"telemetry/metrics\" there is nothing to push");
     }
-}
-
-/* A text that is an address of some kind, with what is wrong about it. */
-static void report_address(struct loader *l, struct node node, const char *problem)
-{
-    struct out *out = error_begin(l, node.raw.ptr);
-    finding_value(out, node.raw);
-    out_text(out, ": ");
-    out_text(out, problem);
-    finding_end(l->findings);
 }
 
 /* ---- telemetry/metrics --------------------------------------------------------------------- */
@@ -49,17 +39,17 @@ static void metrics_read(struct loader *l, struct node node)
     metrics->router_disabled = node_true(found[METRICS_ROUTER_DISABLED]);
     metrics->backend_disabled = node_true(found[METRICS_BACKEND_DISABLED]);
     metrics->endpoint_disabled = node_true(found[METRICS_ENDPOINT_DISABLED]);
-    read_interval_ns(l, found[METRICS_COLLECTION_TIME], COLLECTION_TIME_MIN_NS,
-                     &metrics->collection_time_ns);
+    value_interval_ns(l, found[METRICS_COLLECTION_TIME], COLLECTION_TIME_MIN_NS,
+                      &metrics->collection_time_ns);
     l->metrics_at = found[METRICS_LISTEN_ADDRESS].raw.ptr != NULL
                         ? found[METRICS_LISTEN_ADDRESS].raw.ptr
                         : node.raw.ptr;
-    if (!read_text(l, found[METRICS_LISTEN_ADDRESS], &address)) {
+    if (!value_text(l, found[METRICS_LISTEN_ADDRESS], &address)) {
         return;
     }
     const char *problem = address_listen(address, &metrics->listen);
     if (problem != NULL) {
-        report_address(l, found[METRICS_LISTEN_ADDRESS], problem);
+        loader_report_address(l, found[METRICS_LISTEN_ADDRESS].raw.ptr, address, problem);
     }
 }
 
@@ -69,7 +59,7 @@ static void influx_address_read(struct loader *l, struct node node)
 {
     struct config_influx *influx = &l->config->influx;
     struct slice address;
-    if (!read_text(l, node, &address)) {
+    if (!value_text(l, node, &address)) {
         return;
     }
     const char *problem = address_influx(address, &influx->host, &influx->base_path);
@@ -79,16 +69,13 @@ static void influx_address_read(struct loader *l, struct node node)
         influx->base_path = loader_keep(l, influx->base_path, node.raw.ptr);
         return;
     }
-    /* It may hold a password: never repeated. */
-    struct out *out = error_begin(l, node.raw.ptr);
-    out_text(out, problem);
-    finding_end(l->findings);
+    loader_report_address(l, node.raw.ptr, address, problem);
 }
 
 static void kept_text_read(struct loader *l, struct node node, struct slice *value)
 {
     struct slice text;
-    if (read_text(l, node, &text)) {
+    if (value_text(l, node, &text)) {
         *value = loader_keep(l, text, node.raw.ptr);
     }
 }
@@ -107,20 +94,20 @@ static void influx_read(struct loader *l, struct node node)
         return;
     }
     if (!node_given(found[INFLUX_ADDRESS])) {
-        error_add(l, node.raw.ptr, "\"address\" is missing");
+        loader_error(l, node.raw.ptr, "\"address\" is missing");
     }
     influx_address_read(l, found[INFLUX_ADDRESS]);
-    read_interval_ns(l, found[INFLUX_TTL], LIMPET_S_TO_NS(1), &influx->ttl_ns);
+    value_interval_ns(l, found[INFLUX_TTL], LIMPET_S_TO_NS(1), &influx->ttl_ns);
     kept_text_read(l, found[INFLUX_DB], &influx->db);
     kept_text_read(l, found[INFLUX_USERNAME], &influx->username);
     kept_text_read(l, found[INFLUX_PASSWORD], &influx->password);
-    read_number(l, found[INFLUX_BUFFER_SIZE], 0, UINT32_MAX, &buffer_size);
+    value_number(l, found[INFLUX_BUFFER_SIZE], 0, UINT32_MAX, &buffer_size);
     influx->buffer_size = (uint32_t)buffer_size;
     if (node_ok(found[INFLUX_DB]) && influx->db.len == 0) {
-        error_add(l, found[INFLUX_DB].raw.ptr, "must not be empty");
+        loader_error(l, found[INFLUX_DB].raw.ptr, "must not be empty");
     }
     if (influx->password.len > 0 && influx->username.len == 0) {
-        warning_add(l, found[INFLUX_PASSWORD].raw.ptr, "has no effect without \"username\"");
+        loader_warning(l, found[INFLUX_PASSWORD].raw.ptr, "has no effect without \"username\"");
     }
 }
 
@@ -141,7 +128,7 @@ static void logging_read(struct loader *l, struct node node)
             return;
         }
     }
-    struct out *out = error_begin(l, found[LOGGING_LEVEL].raw.ptr);
+    struct out *out = loader_error_begin(l, found[LOGGING_LEVEL].raw.ptr);
     out_text(out, "expected one of DEBUG INFO WARNING ERROR CRITICAL, got ");
     finding_value(out, found[LOGGING_LEVEL].raw);
     finding_end(l->findings);

@@ -1,15 +1,17 @@
-/* Values of a section: their ranges; and the findings and tables that all parts share. */
+/* Values of a section: their ranges and words. */
 #include "base/num.h"
 #include "config/loader.h"
 
 #include <assert.h>
-#include <string.h>
+
+/* Longest duration of a configuration, 41 days: timeout_ms stays within 32 bit. */
+#define DURATION_MAX_NS LIMPET_S_TO_NS(1000u * 3600u)
 
 /* ---- Ranges -------------------------------------------------------------------------------- */
 
 static struct out *bound_begin(struct loader *l, struct node node, const char *text)
 {
-    struct out *out = error_begin(l, node.raw.ptr);
+    struct out *out = loader_error_begin(l, node.raw.ptr);
     out_text(out, text);
     return out;
 }
@@ -21,7 +23,7 @@ static void bound_end(struct loader *l, struct out *out, struct node node)
     finding_end(l->findings);
 }
 
-void read_number(struct loader *l, struct node node, uint64_t min, uint64_t max, uint64_t *value)
+void value_number(struct loader *l, struct node node, uint64_t min, uint64_t max, uint64_t *value)
 {
     if (!node_ok(node)) {
         return;
@@ -31,11 +33,11 @@ void read_number(struct loader *l, struct node node, uint64_t min, uint64_t max,
     int err = negative ? LIMPET_OK : num_parse_u64(node.raw, max, &number);
     assert(err != LIMPET_ERR_SYNTAX); /* the type was checked */
     if (err == LIMPET_ERR_RANGE) {
-        struct out *out = bound_begin(l, node, "must be at most ");
+        struct out *out = bound_begin(l, node, min == max ? "must be " : "must be at most ");
         out_u64(out, max);
         bound_end(l, out, node);
     } else if (negative || number < min) {
-        struct out *out = bound_begin(l, node, "must be at least ");
+        struct out *out = bound_begin(l, node, min == max ? "must be " : "must be at least ");
         out_u64(out, min);
         bound_end(l, out, node);
     } else {
@@ -62,13 +64,14 @@ static bool duration_in_range(struct loader *l, struct node node, uint64_t min_n
     return true;
 }
 
-uint64_t read_duration_ns(struct loader *l, struct node node, uint64_t min_ns)
+/* 0 = not given, 0, or refused. */
+static uint64_t duration_ns(struct loader *l, struct node node, uint64_t min_ns)
 {
     uint64_t ns = 0;
     return node_ok(node) && duration_in_range(l, node, min_ns, true, &ns) ? ns : 0;
 }
 
-void read_interval_ns(struct loader *l, struct node node, uint64_t min_ns, uint64_t *value)
+void value_interval_ns(struct loader *l, struct node node, uint64_t min_ns, uint64_t *value)
 {
     uint64_t ns = 0;
     if (node_ok(node) && duration_in_range(l, node, min_ns, false, &ns)) {
@@ -76,7 +79,7 @@ void read_interval_ns(struct loader *l, struct node node, uint64_t min_ns, uint6
     }
 }
 
-bool read_text(struct loader *l, struct node node, struct slice *value)
+bool value_text(struct loader *l, struct node node, struct slice *value)
 {
     if (!node_ok(node)) {
         return false;
@@ -85,7 +88,7 @@ bool read_text(struct loader *l, struct node node, struct slice *value)
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
         if (c < 0x20 || c == 0x7f) {
-            error_add(l, node.raw.ptr, "must not hold control characters");
+            loader_error(l, node.raw.ptr, "must not hold control characters");
             return false;
         }
     }
@@ -93,105 +96,84 @@ bool read_text(struct loader *l, struct node node, struct slice *value)
     return true;
 }
 
-/* ---- Findings ------------------------------------------------------------------------------ */
-
-struct out *error_begin(struct loader *l, const char *at)
+void value_timeout_ms(struct loader *l, struct node node, uint32_t *value)
 {
-    return finding_begin(l->findings, CONFIG_ERROR, at);
-}
-
-void error_add(struct loader *l, const char *at, const char *text)
-{
-    finding_add(l->findings, CONFIG_ERROR, at, text);
-}
-
-void warning_add(struct loader *l, const char *at, const char *text)
-{
-    finding_add(l->findings, CONFIG_WARNING, at, text);
-}
-
-/* ---- Tables of struct config --------------------------------------------------------------- */
-
-static const struct table_limit {
-    char what[28];
-    char option[32];
-    size_t max;
-} table_limits[TABLE_COUNT] = {
-    [TABLE_ENDPOINTS] = {"endpoints", "LIMPET_ENDPOINTS_MAX", LIMPET_ENDPOINTS_MAX},
-    [TABLE_BACKENDS] = {"backends", "LIMPET_BACKENDS_MAX", LIMPET_BACKENDS_MAX},
-    [TABLE_HOSTS] = {"different hosts", "LIMPET_HOSTS_MAX", LIMPET_HOSTS_MAX},
-    [TABLE_HOST_REFS] = {"entries of host lists", "LIMPET_HOST_REFS_MAX", LIMPET_HOST_REFS_MAX},
-    [TABLE_SEGMENTS] = {"pieces of paths", "LIMPET_SEGMENTS_MAX", LIMPET_SEGMENTS_MAX},
-    [TABLE_STRINGS] = {"bytes of composed strings", "LIMPET_CONFIG_STRINGS_LEN_MAX",
-                       LIMPET_CONFIG_STRINGS_LEN_MAX},
-};
-
-bool table_take(struct loader *l, enum table table, size_t count, const char *at)
-{
-    struct table_use *use = &l->use[table];
-    use->needed += count;
-    if (use->needed <= table_limits[table].max) {
-        return true;
+    uint64_t ns = duration_ns(l, node, LIMPET_MS_TO_NS(1));
+    if (ns != 0) {
+        *value = (uint32_t)((ns + LIMPET_MS_TO_NS(1) - 1) / LIMPET_MS_TO_NS(1));
     }
-    use->at = use->at == NULL ? at : use->at;
+}
+
+void value_cache_ttl_s(struct loader *l, struct node node, uint32_t *value)
+{
+    uint64_t ns = duration_ns(l, node, LIMPET_S_TO_NS(1));
+    if (ns % LIMPET_S_TO_NS(1) != 0) {
+        struct out *out = finding_begin(l->findings, CONFIG_WARNING, node.raw.ptr);
+        out_text(out, "only whole seconds count: max-age=");
+        out_u64(out, ns / LIMPET_S_TO_NS(1));
+        finding_end(l->findings);
+    }
+    if (ns != 0) {
+        *value = (uint32_t)(ns / LIMPET_S_TO_NS(1));
+    }
+}
+
+/* ---- Words --------------------------------------------------------------------------------- */
+
+/* Known to the reference. */
+static bool is_other_encoding(struct slice word)
+{
+    static const char others[][16] = {
+        "string", "json-collection", "safejson", "fast-json", "xml", "rss", "yaml", "negotiate"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (slice_equal(word, slice_from_cstr(others[i]))) {
+            return true;
+        }
+    }
     return false;
 }
 
-void report_overrun(struct loader *l, const char *at, const struct overrun *overrun)
+void value_encoding(struct loader *l, struct node node, enum encoding *value)
 {
-    struct out *out = error_begin(l, at);
-    out_text(out, "too many ");
-    out_text(out, overrun->what);
-    out_text(out, ": ");
-    out_u64(out, overrun->needed);
-    out_text(out, " needed, ");
-    out_u64(out, overrun->available);
-    out_text(out, " available (");
-    out_text(out, overrun->option);
-    out_char(out, ')');
+    if (!node_ok(node)) {
+        return;
+    }
+    struct slice word = node_string(node);
+    if (slice_equal(word, SLICE_LIT("json"))) {
+        *value = ENCODING_JSON;
+        return;
+    }
+    if (slice_equal(word, SLICE_LIT("no-op"))) {
+        *value = ENCODING_NO_OP;
+        return;
+    }
+    struct out *out = loader_error_begin(l, node.raw.ptr);
+    if (is_other_encoding(word)) {
+        finding_quote(out, word);
+        out_text(out, " is not supported yet: ");
+    }
+    out_text(out, "expected \"json\" or \"no-op\", got ");
+    finding_value(out, node.raw);
     finding_end(l->findings);
 }
 
-void tables_report(struct loader *l)
+void value_method(struct loader *l, struct node node, enum method last, enum method *value)
 {
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
-        if (l->use[i].at != NULL) {
-            struct overrun overrun = {table_limits[i].what, table_limits[i].option,
-                                      l->use[i].needed, table_limits[i].max};
-            report_overrun(l, l->use[i].at, &overrun);
-        }
+    if (!node_ok(node)) {
+        return;
     }
-}
-
-static bool in_text(const struct loader *l, struct slice s)
-{
-    uintptr_t begin = (uintptr_t)l->config->text.ptr;
-    uintptr_t at = (uintptr_t)s.ptr;
-    return at >= begin && at + s.len <= begin + l->config->text.len;
-}
-
-struct slice loader_keep(struct loader *l, struct slice s, const char *at)
-{
-    if (s.len == 0 || in_text(l, s)) {
-        return s;
+    enum method method = method_from_name(node_string(node));
+    if (method <= last) {
+        *value = method;
+        return;
     }
-    struct out *out = loader_compose(l, s.len, at);
-    if (out == NULL) {
-        return SLICE_EMPTY;
+    struct out *out = loader_error_begin(l, node.raw.ptr);
+    out_text(out, "expected one of");
+    for (int m = METHOD_GET; m <= (int)last; m++) {
+        out_char(out, ' ');
+        out_put(out, method_name((enum method)m));
     }
-    out_put(out, s);
-    return loader_composed(l, s.len);
-}
-
-struct out *loader_compose(struct loader *l, size_t len, const char *at)
-{
-    return table_take(l, TABLE_STRINGS, len, at) ? &l->config->strings_out : NULL;
-}
-
-struct slice loader_composed(struct loader *l, size_t len)
-{
-    struct slice all = out_slice(&l->config->strings_out);
-    assert(out_err(&l->config->strings_out) == LIMPET_OK);
-    assert(len <= all.len);
-    return slice_skip(all, all.len - len);
+    out_text(out, " in capitals, got ");
+    finding_value(out, node.raw);
+    finding_end(l->findings);
 }

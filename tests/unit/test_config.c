@@ -430,6 +430,21 @@ static void test_small_scratch(void)
     }
 }
 
+/* The scanner bounds the depth before cJSON meets it: never a matter of memory. */
+static void test_depth(void)
+{
+    for (unsigned depth = 1; depth < LIMPET_JSON_DEPTH_MAX + 8u; depth++) {
+        struct seen seen;
+        size_t len = append(0, "{\"version\": 3, \"#\": ", 0);
+        memset(text_buf + len, '[', depth - 1);
+        memset(text_buf + len + depth - 1, ']', depth - 1);
+        len += 2u * (depth - 1);
+        len = append(len, depth == 1 ? "1}" : "}", 0);
+        int want = depth <= LIMPET_JSON_DEPTH_MAX ? LIMPET_OK : LIMPET_ERR_SYNTAX;
+        CHECK_EQ_INT(load_slice(slice_of(text_buf, len), sizeof(scratch), &seen), want);
+    }
+}
+
 static void test_too_long(void)
 {
     static char big[LIMPET_CONFIG_TEXT_LEN_MAX + 1];
@@ -489,6 +504,7 @@ int main(void)
     test_full_tables();
     test_cut_texts();
     test_small_scratch();
+    test_depth();
     test_too_long();
     test_methods();
     test_override();

@@ -99,7 +99,7 @@ static const struct broken {
     /* Root */
     {"\n {}", LIMPET_ERR_RANGE, 2, 2, "", "'version' is missing"},
     {"{'endpoints': [], 'version': 2}", LIMPET_ERR_RANGE, 1, 30, "version",
-     "must be at least 3, got 2"},
+     "must be 3, got 2"},
     {"{'endpoints': [], 'version': '3'}", LIMPET_ERR_RANGE, 1, 30, "version",
      "expected a whole number, got '3'"},
     {ROOT("'endpoints': [], 'port': 0"), LIMPET_ERR_RANGE, 2, 26, "port",
@@ -207,7 +207,7 @@ static const struct broken {
     {INFLUX("'address': 'https://localhost:8086'"), LIMPET_ERR_RANGE, 4, 12,
      "extra_config.telemetry/influx.address", "https is not supported yet"},
     {INFLUX("'address': 'http://u:p@h:8086'"), LIMPET_ERR_RANGE, 4, 12,
-     "extra_config.telemetry/influx.address", "a user does not belong here"},
+     "extra_config.telemetry/influx.address", "'...': a user does not belong here"},
     {INFLUX("'address': 'http://h:99999'"), LIMPET_ERR_RANGE, 4, 12,
      "extra_config.telemetry/influx.address", "from 1 to 65535"},
     {INFLUX("'address': 'http://h/x?db=1'"), LIMPET_ERR_RANGE, 4, 12,
@@ -428,6 +428,11 @@ static void test_all_errors(void)
     CHECK_EQ_UINT(told.errors, 7);
     CHECK(told.in_order);
     CHECK_EQ_UINT(told.last_line, 4);
+    /* One bad element hides no other. */
+    err = load("{'version': 3, 'endpoints': [7, {}, 8], 'host': ['http://h:8', 7, 'ftp://h']}",
+               &told);
+    CHECK_EQ_INT(err, LIMPET_ERR_RANGE);
+    CHECK_EQ_UINT(told.errors, 7);
 }
 
 static void never_a_password(void *ctx, const struct config_finding *finding)
