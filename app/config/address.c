@@ -100,7 +100,7 @@ const char *address_listen(struct slice s, struct config_listen *listen)
 /* Cuts a scheme off. */
 static const char *scheme_parse(struct slice *s, bool *found)
 {
-    const struct slice http = SLICE_LIT("http://");
+    struct slice http = SLICE_LIT("http://");
     *found = slice_starts_with(*s, http);
     if (*found) {
         *s = slice_skip(*s, http.len);

@@ -175,7 +175,7 @@ static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
 /* {resp0_field} of a sequential endpoint. */
 static bool is_response_param(struct slice name)
 {
-    const struct slice prefix = SLICE_LIT("resp");
+    struct slice prefix = SLICE_LIT("resp");
     size_t i = prefix.len;
     while (slice_starts_with(name, prefix) && i < name.len && name.ptr[i] >= '0' &&
            name.ptr[i] <= '9') {
