@@ -40,6 +40,7 @@ static void load(const char *text)
         text_buf[i] = text[i] == '\'' ? '"' : text[i];
     }
     CHECK_EQ_INT(load_slice(slice_of(text_buf, len), sizeof(scratch), &seen), LIMPET_OK);
+    memset(scratch, 0xAA, sizeof(scratch)); /* nothing of it may be needed any more */
     CHECK_EQ_UINT(seen.by_kind[CONFIG_ERROR], 0);
     if (!CHECK_EQ_UINT(seen.by_kind[CONFIG_WARNING], 0)) {
         fprintf(stderr, "  %s\n", seen.first);
