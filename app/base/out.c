@@ -197,21 +197,27 @@ void out_double(struct out *out, double v, int exp_min)
     }
     memcpy(&v, &magnitude, sizeof(v));
     char text[DOUBLE_LEN_MAX];
+    char *digits = text + 1;
     uint64_t whole;
+    size_t count;
+    int point;
     if (num_whole(v, &whole)) { /* most values */
-        size_t count = num_digits(whole, text);
+        count = num_digits(whole, digits);
         if (count <= (size_t)exp_min) {
-            out_bytes(out, text, count);
+            out_bytes(out, digits, count);
             return;
         }
-    }
-    int point;
-    size_t count = (size_t)num_shortest(v, text + 1, &point);
-    if (point - 1 < -4 || point - 1 >= exp_min) {
-        out_bytes(out, text, format_exponent(text, count, point - 1));
+        point = (int)count;
+        while (digits[count - 1] == '0') {
+            count--;
+        }
     } else {
-        out_bytes(out, text, format_plain(text, count, point));
+        count = (size_t)num_shortest(v, digits, &point);
     }
+    bool exponent = point - 1 < -4 || point - 1 >= exp_min;
+    out_bytes(out, text,
+              exponent ? format_exponent(text, count, point - 1)
+                       : format_plain(text, count, point));
 }
 
 /* d.ddde+xx, from the digits that stand at text + 1. */
