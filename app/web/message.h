@@ -41,8 +41,9 @@ struct message_head {
     unsigned refuse_status;  /* after an error of message_parse_request: 400 414 417 431 501 505 */
     const char *refuse_text; /* after an error: why, static */
     size_t line_at;          /* private: start of the line that is not complete yet */
-    unsigned line_count;     /* private: complete lines */
-    unsigned seen;           /* private: fields met that decide about framing and routing */
+    unsigned empty_lines;    /* private: before the start line */
+    unsigned seen;           /* private: what the fields said that decides about the body */
+    bool started;            /* private: the start line is complete */
     size_t field_count;
     struct message_field fields[LIMPET_FIELDS_MAX];
 };

@@ -1,0 +1,113 @@
+/* Heads out: status line, fields. */
+#include "web/message.h"
+#include "web/message_rules.h"
+
+struct reason {
+    unsigned status;
+    const char *text;
+};
+
+/* RFC 9110 section 15 and the registry of status codes. */
+static const struct reason reasons[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {103, "Early Hints"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {207, "Multi-Status"},
+    {208, "Already Reported"},
+    {226, "IM Used"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {305, "Use Proxy"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {507, "Insufficient Storage"},
+    {508, "Loop Detected"},
+    {511, "Network Authentication Required"},
+};
+
+const char *message_reason(unsigned status)
+{
+    size_t low = 0;
+    size_t high = sizeof(reasons) / sizeof(reasons[0]);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (reasons[middle].status == status) {
+            return reasons[middle].text;
+        }
+        if (reasons[middle].status < status) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return "Status";
+}
+
+void message_write_status_line(struct out *out, unsigned status)
+{
+    out_text(out, "HTTP/1.1 ");
+    out_u64(out, status);
+    out_char(out, ' ');
+    out_text(out, message_reason(status));
+    out_text(out, "\r\n");
+}
+
+void message_write_field(struct out *out, struct slice name, struct slice value)
+{
+    out_put(out, name);
+    out_text(out, ": ");
+    if (rule_is_value(value)) {
+        out_put(out, value);
+    } else {
+        for (size_t i = 0; i < value.len; i++) {
+            if (rule_holds(value.ptr[i], RULE_VALUE)) {
+                out_char(out, value.ptr[i]);
+            }
+        }
+    }
+    out_text(out, "\r\n");
+}
