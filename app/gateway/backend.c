@@ -1,0 +1,431 @@
+#include "gateway/backend.h"
+
+#include "gateway/gateway.h"
+#include "gateway/uri.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Bytes of a refused answer's body that the log shows. */
+#define LOG_BODY_LEN 120u
+
+static void start_call(struct backend *b, enum message_framing framing, uint64_t length);
+static void compose(void *ctx, struct out *head);
+static void on_call(void *ctx, struct client_call *call);
+static void take_head(struct backend *b);
+static void take_json_head(struct backend *b, const struct message_head *head);
+static void read_body(struct backend *b);
+static void finish_body(struct backend *b);
+
+/* ---- Ends -------------------------------------------------------------------------------------
+ */
+
+static void count(struct backend *b, bool complete, bool error)
+{
+    uint64_t latency_ns = b->gateway->now_ns - b->start_ns;
+    metrics_record_proxy(b->gateway->metrics, b->series, complete, error, (int64_t)latency_ns);
+}
+
+/* A no-op answer was counted with its head: what breaks later does not change that. */
+static void fail(struct backend *b)
+{
+    if (b->state != BACKEND_STREAM) {
+        count(b, false, true);
+    }
+    b->state = BACKEND_FAILED;
+    client_cancel(&b->call);
+}
+
+/* Begins the line that says why the call fails; ends with log_end. */
+static struct out *log_failure(struct backend *b)
+{
+    struct out *out = gateway_log(b->gateway, LOG_ERROR, b->origin->endpoint);
+    out_text(out, "backend ");
+    out_put(out, b->host->authority);
+    out_put(out, b->config->url_pattern);
+    out_text(out, ": ");
+    return out;
+}
+
+static void fail_text(struct backend *b, const char *text)
+{
+    out_text(log_failure(b), text);
+    log_end(b->gateway->log);
+    fail(b);
+}
+
+static void fail_status(struct backend *b, unsigned status)
+{
+    struct slice body = slice_take(client_peek(&b->call), LOG_BODY_LEN);
+    struct out *out = log_failure(b);
+    out_text(out, "status ");
+    out_u64(out, status);
+    if (body.len > 0) {
+        out_text(out, ", body: ");
+        out_put(out, body);
+    }
+    log_end(b->gateway->log);
+    fail(b);
+}
+
+/* ---- Start ------------------------------------------------------------------------------------
+ */
+
+void backend_start(struct backend *b, struct gateway *gateway, uint16_t index, bool no_op,
+                   const struct origin *origin, void (*event)(void *ctx), void *ctx)
+{
+    assert(b->state == BACKEND_READY);
+    const struct config *config = gateway->config;
+    b->gateway = gateway;
+    b->config = &config->backends[index];
+    b->series = gateway->backend_series[index];
+    b->origin = origin;
+    b->event = event;
+    b->ctx = ctx;
+    b->no_op = no_op;
+    b->method = b->config->method;
+    b->start_ns = gateway->now_ns;
+    b->state = BACKEND_ASKED;
+    uint16_t turn = gateway->host_next[index];
+    gateway->host_next[index] = (uint16_t)((turn + 1u) % b->config->host_count);
+    b->host = &config->hosts[config->host_refs[b->config->host_first + turn]];
+    const struct message_head *request = server_request(origin->conn);
+    start_call(b, request->framing, request->content_length);
+}
+
+/* RFC 9110 section 9.2.2. */
+static bool is_idempotent(enum method method)
+{
+    return method == METHOD_GET || method == METHOD_HEAD || method == METHOD_PUT ||
+           method == METHOD_DELETE || method == METHOD_OPTIONS;
+}
+
+static void start_call(struct backend *b, enum message_framing framing, uint64_t length)
+{
+    struct client_request request = {
+        .target = {.name = b->host->name, .port = b->host->port, .tls = b->host->tls},
+        .to_head = b->method == METHOD_HEAD,
+        .safe_to_repeat = is_idempotent(b->method) && framing == FRAMING_NONE,
+        .framing = framing,
+        .length = length,
+        .ctx = b,
+        .compose = compose,
+        .event = on_call,
+    };
+    b->request_sent = framing == FRAMING_NONE;
+    client_start(b->gateway->client, &b->call, &request);
+}
+
+static void write_target(const struct backend *b, struct out *out)
+{
+    const struct config *config = b->gateway->config;
+    for (uint16_t i = 0; i < b->config->segment_count; i++) {
+        const struct config_segment *segment = &config->segments[b->config->segment_first + i];
+        if (segment->kind == SEGMENT_TEXT) {
+            uri_write_text(out, segment->text);
+        } else if (segment->in_query) {
+            uri_write_query_value(out, b->origin->params[segment->param]);
+        } else {
+            uri_write_segment(out, b->origin->params[segment->param]);
+        }
+    }
+}
+
+/* What is forwarded: nothing but Content-Type, and who asked for what (gateway.md of the reference:
+ * X-Forwarded-For replaces what the client sent). */
+static void compose(void *ctx, struct out *head)
+{
+    const struct backend *b = ctx;
+    const struct message_head *request = server_request(b->origin->conn);
+    out_put(head, method_name(b->method));
+    out_char(head, ' ');
+    if (b->target_len > 0) {
+        out_bytes(head, b->body->bytes, b->target_len);
+    } else {
+        write_target(b, head);
+    }
+    out_text(head, " HTTP/1.1\r\nHost: ");
+    out_put(head, b->host->authority);
+    out_text(head, "\r\nUser-Agent: Limpet Version " LIMPET_VERSION "\r\nX-Forwarded-For: ");
+    net_ip4_text(head, server_peer_ip4(b->origin->conn));
+    out_text(head, "\r\n");
+    if (request->host.len > 0) {
+        message_write_field(head, SLICE_LIT("X-Forwarded-Host"), request->host);
+    }
+    const struct message_field *type = message_find(request, SLICE_LIT("Content-Type"));
+    if (type != NULL) {
+        message_write_field(head, SLICE_LIT("Content-Type"), type->value);
+    }
+}
+
+/* ---- Events -----------------------------------------------------------------------------------
+ */
+
+static void on_call(void *ctx, struct client_call *call)
+{
+    struct backend *b = ctx;
+    if (b->state == BACKEND_COMPLETE || b->state == BACKEND_FAILED) {
+        return;
+    }
+    if (call->state == CALL_FAILED) {
+        fail_text(b, limpet_err_text(call->err));
+    } else {
+        backend_push(b);
+        if (b->state == BACKEND_ASKED && (call->state == CALL_BODY || call->state == CALL_DONE)) {
+            take_head(b);
+        }
+        if (b->state == BACKEND_READING) {
+            read_body(b);
+        }
+    }
+    b->event(b->ctx);
+}
+
+void backend_push(struct backend *b)
+{
+    if (b->call.state != CALL_SENDING || b->request_sent) {
+        return;
+    }
+    struct server_conn *conn = b->origin->conn;
+    for (;;) {
+        struct slice span = server_body_peek(conn);
+        if (span.len == 0) {
+            break;
+        }
+        size_t taken = client_write(&b->call, span.ptr, span.len);
+        server_body_consume(conn, taken);
+        if (taken < span.len) {
+            return;
+        }
+    }
+    if (server_body_done(conn)) {
+        b->request_sent = true;
+        client_write_end(&b->call);
+    }
+}
+
+void backend_end(struct backend *b)
+{
+    if (b->state == BACKEND_READY) {
+        return;
+    }
+    if (b->state == BACKEND_ASKED || b->state == BACKEND_READING) {
+        count(b, false, true);
+    }
+    client_cancel(&b->call);
+    gateway_give_body(b->gateway, b->body);
+    b->body = NULL;
+    b->state = BACKEND_READY;
+}
+
+struct body *backend_take_body(struct backend *b)
+{
+    assert(b->state == BACKEND_COMPLETE && b->body != NULL);
+    struct body *body = b->body;
+    b->body = NULL;
+    return body;
+}
+
+/* ---- Redirects --------------------------------------------------------------------------------
+ */
+
+/* As Go's http.Client: 301, 302 and 303 go on with GET (HEAD stays HEAD) and without body, 307 and
+ * 308 as they were, if there was no body that would have to be sent again. */
+static bool is_followed(const struct backend *b, const struct message_head *head)
+{
+    bool as_get = head->status == 301 || head->status == 302 || head->status == 303;
+    bool as_is = head->status == 307 || head->status == 308;
+    bool bodyless = b->call.request.framing == FRAMING_NONE;
+    const struct message_field *location = message_find(head, SLICE_LIT("Location"));
+    return location != NULL && location->value.len > 0 && (as_get || (as_is && bodyless));
+}
+
+/* The next target, put into the body in place of the last one. */
+static int write_redirect(struct backend *b, const struct uri_location *location)
+{
+    char *bytes = b->body->bytes;
+    struct out out;
+    if (b->target_len == 0) {
+        out_init(&out, bytes, LIMPET_BODY_LEN_MAX);
+        write_target(b, &out);
+        if (out_err(&out) != LIMPET_OK) {
+            return out_err(&out);
+        }
+        b->target_len = out_slice(&out).len;
+    }
+    out_init(&out, bytes + b->target_len, LIMPET_BODY_LEN_MAX - b->target_len);
+    uri_write_target(&out, slice_of(bytes, b->target_len), location);
+    if (out_err(&out) != LIMPET_OK) {
+        return out_err(&out);
+    }
+    struct slice target = out_slice(&out);
+    b->target_len = target.len;
+    memmove(bytes, target.ptr, target.len);
+    return LIMPET_OK;
+}
+
+static int resolve_redirect(struct backend *b, struct slice value)
+{
+    struct uri_location location;
+    int err = uri_parse_location(value, b->host->tls, &location);
+    if (err != LIMPET_OK) {
+        return err;
+    }
+    if (b->body == NULL) {
+        b->body = gateway_take_body(b->gateway);
+    }
+    if (b->body == NULL) {
+        return LIMPET_ERR_FULL;
+    }
+    err = write_redirect(b, &location);
+    if (err == LIMPET_OK && location.has_host) {
+        err = gateway_redirect_host(b->gateway, location.authority, location.name, location.port,
+                                    location.tls, &b->host);
+    }
+    return err;
+}
+
+static void follow(struct backend *b, const struct message_head *head)
+{
+    if (b->redirects == LIMPET_REDIRECTS_MAX) {
+        fail_text(b, "too many redirects");
+        return;
+    }
+    struct slice value = message_find(head, SLICE_LIT("Location"))->value;
+    bool as_is = head->status == 307 || head->status == 308;
+    int err = resolve_redirect(b, value);
+    if (err != LIMPET_OK) {
+        struct out *out = log_failure(b);
+        out_text(out, "redirect to ");
+        out_put(out, value);
+        out_text(out, ": ");
+        out_text(out, limpet_err_text(err));
+        log_end(b->gateway->log);
+        fail(b);
+        return;
+    }
+    b->redirects++;
+    b->method = as_is || b->method == METHOD_HEAD ? b->method : METHOD_GET;
+    client_cancel(&b->call);
+    start_call(b, FRAMING_NONE, 0);
+}
+
+/* ---- The answer -------------------------------------------------------------------------------
+ */
+
+static void take_head(struct backend *b)
+{
+    const struct message_head *head = client_head(&b->call);
+    if (is_followed(b, head)) {
+        follow(b, head);
+    } else if (b->no_op) {
+        count(b, true, false);
+        b->state = BACKEND_STREAM;
+    } else {
+        take_json_head(b, head);
+    }
+}
+
+static void take_json_head(struct backend *b, const struct message_head *head)
+{
+    const struct message_field *coding = message_find(head, SLICE_LIT("Content-Encoding"));
+    if (head->status != 200 && head->status != 201) {
+        fail_status(b, head->status);
+        return;
+    }
+    if (coding != NULL && !slice_equal_nocase(coding->value, SLICE_LIT("identity"))) {
+        fail_text(b, "body has a Content-Encoding");
+        return;
+    }
+    if (head->framing == FRAMING_LENGTH && head->content_length > LIMPET_BODY_LEN_MAX) {
+        fail_text(b, "body is longer than the limit");
+        return;
+    }
+    if (b->body == NULL) {
+        b->body = gateway_take_body(b->gateway);
+    }
+    if (b->body == NULL) {
+        fail_text(b, "no memory for the body");
+        return;
+    }
+    b->target_len = 0;
+    b->state = BACKEND_READING;
+}
+
+static void read_body(struct backend *b)
+{
+    struct body *body = b->body;
+    for (;;) {
+        struct slice span = client_peek(&b->call);
+        if (span.len == 0) {
+            break;
+        }
+        if (span.len > LIMPET_BODY_LEN_MAX - body->len) {
+            fail_text(b, "body is longer than the limit");
+            return;
+        }
+        memcpy(body->bytes + body->len, span.ptr, span.len);
+        body->len += span.len;
+        client_consume(&b->call, span.len);
+    }
+    if (client_body_done(&b->call)) {
+        finish_body(b);
+    } else if (b->call.state == CALL_FAILED) {
+        fail_text(b, limpet_err_text(b->call.err));
+    }
+}
+
+static void finish_body(struct backend *b)
+{
+    struct body *body = b->body;
+    struct shape_result result;
+    client_cancel(&b->call);
+    int err =
+        shape_object(&b->gateway->shape, body->bytes, body->len, LIMPET_BODY_LEN_MAX, &result);
+    if (err != LIMPET_OK) {
+        struct out *out = log_failure(b);
+        out_text(out, "body at byte ");
+        out_u64(out, result.error_at);
+        out_text(out, ": ");
+        out_text(out, result.error);
+        log_end(b->gateway->log);
+        fail(b);
+        return;
+    }
+    body->len = result.len;
+    b->empty = result.empty;
+    b->state = BACKEND_COMPLETE;
+    count(b, true, false);
+}
+
+/* ---- no-op ------------------------------------------------------------------------------------
+ */
+
+const struct message_head *backend_head(const struct backend *b)
+{
+    assert(b->state == BACKEND_STREAM);
+    return client_head(&b->call);
+}
+
+struct slice backend_peek(struct backend *b)
+{
+    if (b->state != BACKEND_STREAM) {
+        return SLICE_EMPTY;
+    }
+    struct slice span = client_peek(&b->call);
+    if (span.len > 0) {
+        return span;
+    }
+    if (client_body_done(&b->call)) {
+        b->state = BACKEND_COMPLETE;
+    } else if (b->call.state == CALL_FAILED) {
+        fail_text(b, limpet_err_text(b->call.err));
+    }
+    return SLICE_EMPTY;
+}
+
+void backend_consume(struct backend *b, size_t len)
+{
+    assert(b->state == BACKEND_STREAM);
+    client_consume(&b->call, len);
+}

@@ -1,0 +1,74 @@
+/* One call of a backend, counted: the request that it gets, redirects, and what its answer means.
+ *
+ * json: the body is held in a pool body and shaped; only 200 and 201 with an object are good.
+ * no-op: any answer is good; its body is not held, the exchange pulls it through backend_peek.
+ * The call is counted once (layer "backend"): when its body is complete, when a no-op answer's head
+ * is there, when it fails, or when it is taken back before any of these. */
+#ifndef LIMPET_GATEWAY_BACKEND_H
+#define LIMPET_GATEWAY_BACKEND_H
+
+#include "app_config.h"
+#include "config/config.h"
+#include "gateway/body.h"
+#include "metrics/metrics.h"
+#include "web/client.h"
+#include "web/server.h"
+
+struct gateway;
+
+/* What backends use of the client's request. The exchange owns it; it stays while calls run. */
+struct origin {
+    struct server_conn *conn;
+    const struct config_endpoint *endpoint;
+    struct slice params[LIMPET_PARAMS_MAX]; /* raw, in the request's head */
+};
+
+enum backend_state {
+    BACKEND_READY,    /* not started, or taken back */
+    BACKEND_ASKED,    /* no answer yet */
+    BACKEND_READING,  /* json: the body is coming */
+    BACKEND_STREAM,   /* no-op: head and body can be pulled */
+    BACKEND_COMPLETE, /* json: `body` is the shaped value; no-op: the stream was pulled to its end
+                       */
+    BACKEND_FAILED,   /* counted and logged */
+};
+
+/* Embedded by the pipe; zero-initialise. Read `state`, `body` and `empty`; the rest is private. */
+struct backend {
+    enum backend_state state;
+    bool no_op;
+    bool empty; /* json: `{}` or `null` */
+    bool request_sent;
+    uint8_t redirects;
+    enum method method;
+    struct gateway *gateway;
+    const struct origin *origin;
+    const struct config_backend *config;
+    const struct config_host *host;
+    struct proxy_series *series;
+    struct body *body;
+    size_t target_len; /* > 0: redirected to this target, in `body` until the answer comes */
+    uint64_t start_ns;
+    void (*event)(void *ctx);
+    void *ctx;
+    struct client_call call;
+};
+
+/* Starts the call; `index` into config.backends. `event` follows when something changed, never from
+ * inside this call. The backend stays in place until backend_end. */
+void backend_start(struct backend *b, struct gateway *gateway, uint16_t index, bool no_op,
+                   const struct origin *origin, void (*event)(void *ctx), void *ctx);
+/* Request body bytes became readable. */
+void backend_push(struct backend *b);
+/* Gives back connection and body; a call that still ran counts as an error. No event follows. */
+void backend_end(struct backend *b);
+/* json, COMPLETE: takes the shaped body over; the caller gives it back to the pool. */
+struct body *backend_take_body(struct backend *b);
+
+/* no-op, STREAM: the answer's head, and its decoded body. Empty = none now, or the body ended: then
+ * `state` is COMPLETE. A body that is cut makes it FAILED. */
+const struct message_head *backend_head(const struct backend *b);
+struct slice backend_peek(struct backend *b);
+void backend_consume(struct backend *b, size_t len);
+
+#endif

@@ -1,0 +1,303 @@
+#include "gateway/exchange.h"
+
+#include "gateway/echo.h"
+#include "gateway/gateway.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void on_pipe(void *ctx);
+static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns);
+static void answer_pipe(struct exchange *x);
+static void answer_error(struct exchange *x);
+static void begin_stream(struct exchange *x);
+static void stream(struct exchange *x);
+static void send_payload(struct exchange *x);
+static void finish(struct exchange *x);
+static void cut(struct exchange *x);
+
+/* ---- Start ------------------------------------------------------------------------------------
+ */
+
+void exchange_start(struct exchange *x, const struct route *route)
+{
+    assert(route->kind == ROUTE_ENDPOINT);
+    struct gateway *gateway = x->gateway;
+    const struct config_endpoint *endpoint = &gateway->config->endpoints[route->endpoint];
+    x->counted = true;
+    x->endpoint = route->endpoint;
+    x->origin.endpoint = endpoint;
+    memcpy(x->origin.params, route->params, route->param_count * sizeof(route->params[0]));
+    x->state = EXCHANGE_WAITING;
+    metrics_connected(gateway->metrics);
+    timer_set(gateway->timers, &x->timer, x->start_ns + LIMPET_MS_TO_NS(endpoint->timeout_ms),
+              on_timeout, x);
+    pipe_start(&x->pipe, gateway, route->endpoint, &x->origin, on_pipe, x);
+}
+
+/* ---- Events -----------------------------------------------------------------------------------
+ */
+
+static void on_pipe(void *ctx)
+{
+    struct exchange *x = ctx;
+    if (x->state == EXCHANGE_STREAMING) {
+        stream(x);
+        return;
+    }
+    assert(x->state == EXCHANGE_WAITING);
+    switch (x->pipe.state) {
+    case PIPE_STREAM:
+        begin_stream(x);
+        break;
+    case PIPE_COMPLETE:
+        answer_pipe(x);
+        break;
+    case PIPE_FAILED:
+        answer_error(x);
+        break;
+    default:
+        break;
+    }
+}
+
+void exchange_progress(struct exchange *x)
+{
+    switch (x->state) {
+    case EXCHANGE_WAITING:
+        pipe_push(&x->pipe);
+        break;
+    case EXCHANGE_READING:
+        echo_read(x);
+        break;
+    case EXCHANGE_SENDING:
+        send_payload(x);
+        break;
+    case EXCHANGE_STREAMING:
+        pipe_push(&x->pipe);
+        stream(x);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The endpoint's timeout bounds the whole exchange, streaming included, as in the reference; not
+ * the sending of an answer that is complete: that is bounded by the server's own deadline. */
+static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns)
+{
+    (void)timer;
+    (void)now_ns;
+    struct exchange *x = ctx;
+    assert(x->state == EXCHANGE_WAITING || x->state == EXCHANGE_STREAMING);
+    struct out *out = gateway_log(x->gateway, LOG_ERROR, x->origin.endpoint);
+    out_text(out, x->status == 0 ? "no answer within " : "answer cut, not complete within ");
+    out_duration_ms(out, x->origin.endpoint->timeout_ms);
+    log_end(x->gateway->log);
+    if (x->status == 0) {
+        answer_error(x);
+    } else {
+        cut(x);
+    }
+}
+
+/* ---- Answers ----------------------------------------------------------------------------------
+ */
+
+static void write_gateway_fields(struct server_conn *c, bool version, bool completed_field,
+                                 bool completed)
+{
+    if (version) {
+        server_field(c, SLICE_LIT("X-Krakend"), SLICE_LIT("Version " LIMPET_VERSION));
+    }
+    if (completed_field) {
+        server_field(c, SLICE_LIT("X-Krakend-Completed"),
+                     completed ? SLICE_LIT("true") : SLICE_LIT("false"));
+    }
+}
+
+static int write_head(struct server_conn *c, const struct answer *answer)
+{
+    server_begin(c, answer->status, FRAMING_LENGTH, answer->payload.len);
+    if (answer->content_type.len > 0) {
+        server_field(c, SLICE_LIT("Content-Type"), answer->content_type);
+    }
+    if (answer->location.len > 0) {
+        server_field(c, SLICE_LIT("Location"), answer->location);
+    }
+    write_gateway_fields(c, answer->version, answer->completed_field, answer->completed);
+    if (answer->cache_ttl_s > 0) {
+        char text[sizeof("public, max-age=4294967295")];
+        struct out out;
+        out_init(&out, text, sizeof(text));
+        out_text(&out, "public, max-age=");
+        out_u64(&out, answer->cache_ttl_s);
+        server_field(c, SLICE_LIT("Cache-Control"), out_slice(&out));
+    }
+    return server_head_end(c);
+}
+
+void exchange_answer(struct exchange *x, const struct answer *answer)
+{
+    static const struct answer bare = {.status = 500};
+    assert(x->status == 0);
+    timer_cancel(x->gateway->timers, &x->timer);
+    pipe_end(&x->pipe);
+    int err = write_head(x->origin.conn, answer);
+    if (err != LIMPET_OK) {
+        answer = &bare;
+        err = write_head(x->origin.conn, answer);
+    }
+    assert(err == LIMPET_OK);
+    x->status = answer->status;
+    x->payload = answer->payload;
+    x->state = EXCHANGE_SENDING;
+    send_payload(x);
+}
+
+static void answer_pipe(struct exchange *x)
+{
+    bool empty;
+    x->body = pipe_take_body(&x->pipe, &empty);
+    struct answer answer = {
+        .status = 200,
+        .content_type = SLICE_LIT("application/json; charset=utf-8"),
+        .version = true,
+        .completed_field = true,
+        .completed = !empty,
+        .cache_ttl_s = empty ? 0 : x->origin.endpoint->cache_ttl_s,
+        .payload = slice_of(x->body->bytes, x->body->len),
+    };
+    exchange_answer(x, &answer);
+}
+
+static void answer_error(struct exchange *x)
+{
+    static const struct answer answer = {
+        .status = 500,
+        .version = true,
+        .completed_field = true,
+    };
+    exchange_answer(x, &answer);
+}
+
+static void send_payload(struct exchange *x)
+{
+    struct slice rest = slice_skip(x->payload, (size_t)x->size);
+    if (rest.len > 0) {
+        x->size += server_write(x->origin.conn, rest.ptr, rest.len);
+    }
+    if (x->size == x->payload.len) {
+        finish(x);
+    }
+}
+
+/* ---- no-op ------------------------------------------------------------------------------------
+ */
+
+/* The server writes Date, Content-Length and Connection itself; ours stand for the gateway's fields
+ * of a backend that is a gateway too. */
+static bool is_own_field(struct slice name)
+{
+    return slice_equal_nocase(name, SLICE_LIT("Content-Length")) ||
+           slice_equal_nocase(name, SLICE_LIT("Date")) ||
+           slice_equal_nocase(name, SLICE_LIT("X-Krakend")) ||
+           slice_equal_nocase(name, SLICE_LIT("X-Krakend-Completed"));
+}
+
+static int write_stream_head(struct server_conn *c, const struct message_head *head)
+{
+    enum message_framing framing = head->framing == FRAMING_CLOSE ? FRAMING_CHUNKED : head->framing;
+    bool bodyless = head->status == 204 || head->status == 304;
+    if (framing == FRAMING_NONE && !bodyless) {
+        framing = FRAMING_LENGTH; /* an answer to HEAD */
+    }
+    uint64_t length = head->framing == FRAMING_LENGTH ? head->content_length : 0;
+    server_begin(c, head->status, framing, length);
+    write_gateway_fields(c, true, true, false);
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct message_field *field = &head->fields[i];
+        if (!is_own_field(field->name) && !message_is_hop_by_hop(head, field->name)) {
+            server_field(c, field->name, field->value);
+        }
+    }
+    return server_head_end(c);
+}
+
+static void begin_stream(struct exchange *x)
+{
+    const struct message_head *head = pipe_head(&x->pipe);
+    if (write_stream_head(x->origin.conn, head) != LIMPET_OK) {
+        struct out *out = gateway_log(x->gateway, LOG_ERROR, x->origin.endpoint);
+        out_text(out, "the head of the backend's answer is longer than the limit");
+        log_end(x->gateway->log);
+        answer_error(x);
+        return;
+    }
+    x->status = head->status;
+    x->state = EXCHANGE_STREAMING;
+    stream(x);
+}
+
+static void stream(struct exchange *x)
+{
+    for (;;) {
+        struct slice span = pipe_peek(&x->pipe);
+        if (span.len == 0) {
+            break;
+        }
+        size_t taken = server_write(x->origin.conn, span.ptr, span.len);
+        pipe_consume(&x->pipe, taken);
+        x->size += taken;
+        if (taken < span.len) {
+            return;
+        }
+    }
+    if (x->pipe.state == PIPE_COMPLETE) {
+        finish(x);
+    } else if (x->pipe.state == PIPE_FAILED) {
+        cut(x);
+    }
+}
+
+/* ---- Ends -------------------------------------------------------------------------------------
+ */
+
+/* Counts, and gives everything back: the exchange must not be used any more. Everything is counted
+ * before the last byte can leave, so that a read of the metrics after the answer is complete. */
+static struct server_conn *close_exchange(struct exchange *x)
+{
+    struct gateway *gateway = x->gateway;
+    struct server_conn *conn = x->origin.conn;
+    timer_cancel(gateway->timers, &x->timer);
+    pipe_end(&x->pipe);
+    gateway_give_body(gateway, x->body);
+    if (x->counted) {
+        uint64_t time_ns = gateway->now_ns - x->start_ns;
+        metrics_record_response(gateway->metrics, gateway->endpoint_series[x->endpoint], x->status,
+                                (int64_t)x->size, (int64_t)time_ns);
+        metrics_disconnected(gateway->metrics);
+    }
+    gateway_give_exchange(gateway, x);
+    return conn;
+}
+
+static void finish(struct exchange *x)
+{
+    server_end(close_exchange(x));
+}
+
+static void cut(struct exchange *x)
+{
+    server_cut(close_exchange(x));
+}
+
+/* Without an answer the reference records 500; a request that the server refused on its own has the
+ * status that it answered. */
+void exchange_gone(struct exchange *x, int err)
+{
+    if (x->status == 0) {
+        x->status = err == LIMPET_ERR_SYNTAX ? 400 : err == LIMPET_ERR_TOO_LONG ? 413 : 500;
+    }
+    (void)close_exchange(x);
+}

@@ -1,0 +1,250 @@
+#include "gateway/gateway.h"
+
+#include "gateway/builtin.h"
+#include "port/port.h"
+
+#include <assert.h>
+#include <string.h>
+
+static int open_series(struct gateway *gateway);
+static void seed_hosts(struct gateway *gateway);
+static void on_request(void *ctx, struct server_conn *c);
+static void on_progress(void *ctx, struct server_conn *c);
+static void on_gone(void *ctx, struct server_conn *c, int err);
+
+/* ---- Life cycle -------------------------------------------------------------------------------
+ */
+
+int gateway_init(struct gateway *gateway, const struct config *config, struct metrics *metrics,
+                 struct client *client, struct timers *timers, struct log *log)
+{
+    gateway->config = config;
+    gateway->metrics = metrics;
+    gateway->client = client;
+    gateway->timers = timers;
+    gateway->log = log;
+    gateway->free_exchange = NULL;
+    gateway->exchanges_touched = 0;
+    gateway->exchanges_used = 0;
+    gateway->exchanges_used_max = 0;
+    gateway->exchanges_refused = 0;
+    gateway->free_body = NULL;
+    gateway->bodies_touched = 0;
+    gateway->bodies_used = 0;
+    gateway->bodies_used_max = 0;
+    gateway->bodies_refused = 0;
+    gateway->redirect_host_count = 0;
+    gateway->now_ns = 0;
+    gateway->unix_ns = 0;
+    seed_hosts(gateway);
+    int err = router_init(&gateway->router, config);
+    if (err != LIMPET_OK) {
+        log_line(log, LOG_ERROR, "[SERVICE: Gateway]", "an endpoint's path has too many parts");
+        return err;
+    }
+    err = open_series(gateway);
+    if (err != LIMPET_OK) {
+        log_line(log, LOG_ERROR, "[SERVICE: Gateway]", "the table of metric series is too small");
+    }
+    return err;
+}
+
+static int open_series(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    struct metrics *metrics = gateway->metrics;
+    const struct config_metrics *options = &config->metrics;
+    bool full = false;
+    for (uint16_t i = 0; i < config->endpoint_count; i++) {
+        struct slice name = config->endpoints[i].metric_name;
+        gateway->endpoint_series[i] = metrics_open_endpoint(metrics, name);
+        gateway->pipe_series[i] = metrics_open_proxy(metrics, METRICS_PIPE, name);
+        full = full || (gateway->endpoint_series[i] == NULL && !options->router_disabled);
+        full = full || (gateway->pipe_series[i] == NULL && !options->proxy_disabled);
+    }
+    for (uint16_t i = 0; i < config->backend_count; i++) {
+        struct slice name = config->backends[i].metric_name;
+        gateway->backend_series[i] = metrics_open_proxy(metrics, METRICS_BACKEND, name);
+        full = full || (gateway->backend_series[i] == NULL && !options->backend_disabled);
+    }
+    return full && options->enabled ? LIMPET_ERR_FULL : LIMPET_OK;
+}
+
+/* A random start, so that several gateways do not all begin with the first host of a list. */
+static void seed_hosts(struct gateway *gateway)
+{
+    uint16_t seed;
+    if (!port_entropy(&seed, sizeof(seed))) {
+        seed = 0;
+    }
+    for (uint16_t i = 0; i < gateway->config->backend_count; i++) {
+        uint32_t start = (uint32_t)seed + i;
+        gateway->host_next[i] = (uint16_t)(start % gateway->config->backends[i].host_count);
+    }
+}
+
+struct server_handler gateway_handler(struct gateway *gateway)
+{
+    return (struct server_handler){gateway, on_request, on_progress, on_gone};
+}
+
+void gateway_set_time(struct gateway *gateway, uint64_t now_ns, int64_t unix_ns)
+{
+    assert(now_ns >= gateway->now_ns);
+    gateway->now_ns = now_ns;
+    gateway->unix_ns = unix_ns;
+}
+
+/* ---- The server's events ----------------------------------------------------------------------
+ */
+
+static struct exchange *take_exchange(struct gateway *gateway, struct server_conn *c)
+{
+    struct exchange *x = gateway->free_exchange;
+    if (x != NULL) {
+        gateway->free_exchange = x->next;
+    } else if (gateway->exchanges_touched < LIMPET_EXCHANGES) {
+        x = &gateway->exchanges[gateway->exchanges_touched++];
+    } else {
+        gateway->exchanges_refused++;
+        return NULL;
+    }
+    gateway->exchanges_used++;
+    if (gateway->exchanges_used > gateway->exchanges_used_max) {
+        gateway->exchanges_used_max = gateway->exchanges_used;
+    }
+    memset(x, 0, sizeof(*x));
+    x->gateway = gateway;
+    x->origin.conn = c;
+    x->start_ns = gateway->now_ns;
+    c->user = x;
+    return x;
+}
+
+static void on_request(void *ctx, struct server_conn *c)
+{
+    struct gateway *gateway = ctx;
+    const struct message_head *request = server_request(c);
+    struct exchange *x = take_exchange(gateway, c);
+    if (x == NULL) {
+        c->user = NULL;
+        server_answer(c, 503, SLICE_EMPTY, SLICE_EMPTY);
+        return;
+    }
+    struct route route;
+    router_match(&gateway->router, method_from_name(request->method), request->path, &route);
+    if (route.kind == ROUTE_ENDPOINT) {
+        exchange_start(x, &route);
+    } else {
+        builtin_start(x, &route);
+    }
+}
+
+static void on_progress(void *ctx, struct server_conn *c)
+{
+    (void)ctx;
+    if (c->user != NULL) {
+        exchange_progress(c->user);
+    }
+}
+
+static void on_gone(void *ctx, struct server_conn *c, int err)
+{
+    (void)ctx;
+    if (c->user != NULL) {
+        exchange_gone(c->user, err);
+    }
+}
+
+/* ---- Pools ------------------------------------------------------------------------------------
+ */
+
+void gateway_give_exchange(struct gateway *gateway, struct exchange *x)
+{
+    assert(x->state != EXCHANGE_FREE && gateway->exchanges_used > 0);
+    x->origin.conn->user = NULL;
+    x->state = EXCHANGE_FREE;
+    x->next = gateway->free_exchange;
+    gateway->free_exchange = x;
+    gateway->exchanges_used--;
+}
+
+struct body *gateway_take_body(struct gateway *gateway)
+{
+    struct body *body = gateway->free_body;
+    if (body != NULL) {
+        gateway->free_body = body->next;
+    } else if (gateway->bodies_touched < LIMPET_BODIES) {
+        body = &gateway->bodies[gateway->bodies_touched++];
+    } else {
+        gateway->bodies_refused++;
+        return NULL;
+    }
+    gateway->bodies_used++;
+    if (gateway->bodies_used > gateway->bodies_used_max) {
+        gateway->bodies_used_max = gateway->bodies_used;
+    }
+    body->next = NULL;
+    body->len = 0;
+    return body;
+}
+
+void gateway_give_body(struct gateway *gateway, struct body *body)
+{
+    if (body == NULL) {
+        return;
+    }
+    assert(gateway->bodies_used > 0);
+    body->next = gateway->free_body;
+    gateway->free_body = body;
+    gateway->bodies_used--;
+}
+
+static bool is_host(const struct config_host *host, struct slice authority, struct slice name,
+                    uint16_t port, bool tls)
+{
+    return host->port == port && host->tls == tls && slice_equal_nocase(host->name, name) &&
+           slice_equal_nocase(host->authority, authority);
+}
+
+int gateway_redirect_host(struct gateway *gateway, struct slice authority, struct slice name,
+                          uint16_t port, bool tls, const struct config_host **host)
+{
+    for (uint16_t i = 0; i < gateway->config->host_count; i++) {
+        *host = &gateway->config->hosts[i];
+        if (is_host(*host, authority, name, port, tls)) {
+            return LIMPET_OK;
+        }
+    }
+    for (size_t i = 0; i < gateway->redirect_host_count; i++) {
+        *host = &gateway->redirect_hosts[i].host;
+        if (is_host(*host, authority, name, port, tls)) {
+            return LIMPET_OK;
+        }
+    }
+    if (gateway->redirect_host_count == LIMPET_REDIRECT_HOSTS) {
+        return LIMPET_ERR_FULL;
+    }
+    if (authority.len > LIMPET_REDIRECT_HOST_LEN_MAX) {
+        return LIMPET_ERR_TOO_LONG;
+    }
+    struct redirect_host *kept = &gateway->redirect_hosts[gateway->redirect_host_count++];
+    memcpy(kept->text, authority.ptr, authority.len);
+    kept->host = (struct config_host){
+        .name = slice_of(kept->text, name.len),
+        .authority = slice_of(kept->text, authority.len),
+        .port = port,
+        .tls = tls,
+    };
+    *host = &kept->host;
+    return LIMPET_OK;
+}
+
+struct out *gateway_log(struct gateway *gateway, enum log_level level,
+                        const struct config_endpoint *endpoint)
+{
+    struct out *out = log_begin(gateway->log, level, "[ENDPOINT:");
+    out_put(out, endpoint->path);
+    out_text(out, "] ");
+    return out;
+}

@@ -1,0 +1,340 @@
+#include "gateway/router.h"
+
+#include "gateway/uri.h"
+
+#include <assert.h>
+
+/* What stands between the slashes; "/a/" has the parts "a" and "". */
+struct parts {
+    size_t count; /* 0: no path of ours (no slash in front, or too many parts) */
+    struct slice part[LIMPET_PATH_PARTS_MAX];
+};
+
+/* ---- Parts ------------------------------------------------------------------------------------
+ */
+
+/* Length of a slash at the front: 1, or 3 when it is escaped (the reference unescapes before it
+ * looks for slashes: recorded, /p/12/b%2Fob is 404); 0 = none. */
+static size_t raw_slash_len(struct slice at)
+{
+    if (at.len > 0 && at.ptr[0] == '/') {
+        return 1;
+    }
+    return slice_equal_nocase(slice_take(at, 3), SLICE_LIT("%2F")) ? 3 : 0;
+}
+
+/* The next part of a path whose slash in front was taken; `rest` goes behind the slash that
+ * follows. False: this was the last one. */
+static bool raw_part(struct slice *rest, struct slice *part)
+{
+    size_t len = 0;
+    size_t slash = 0;
+    while (len < rest->len && (slash = raw_slash_len(slice_skip(*rest, len))) == 0) {
+        len++;
+    }
+    *part = slice_take(*rest, len);
+    *rest = slice_skip(*rest, len + slash);
+    return slash > 0;
+}
+
+/* The same of a pattern, where %2F has no meaning. */
+static bool pattern_part(struct slice *rest, struct slice *part)
+{
+    size_t len = slice_find(*rest, '/');
+    bool more = len < rest->len;
+    *part = slice_take(*rest, len);
+    *rest = slice_skip(*rest, len + more);
+    return more;
+}
+
+static void split(struct slice path, struct parts *parts)
+{
+    parts->count = 0;
+    size_t slash = raw_slash_len(path);
+    if (slash == 0) {
+        return;
+    }
+    struct slice rest = slice_skip(path, slash);
+    bool more = true;
+    while (more) {
+        if (parts->count == LIMPET_PATH_PARTS_MAX) {
+            parts->count = 0;
+            return;
+        }
+        more = raw_part(&rest, &parts->part[parts->count]);
+        parts->count++;
+    }
+}
+
+/* Dots and empty parts resolved; a slash at the end stays. */
+static void clean(const struct parts *from, struct parts *to)
+{
+    to->count = 0;
+    for (size_t i = 0; i < from->count; i++) {
+        struct slice part = from->part[i];
+        bool last = i + 1 == from->count;
+        bool up = uri_equals(part, SLICE_LIT(".."), false);
+        if (up && to->count > 0) {
+            to->count--;
+        }
+        if (up || part.len == 0 || uri_equals(part, SLICE_LIT("."), false)) {
+            part = SLICE_EMPTY;
+        }
+        if (part.len > 0 || last) {
+            to->part[to->count++] = part;
+        }
+    }
+}
+
+static bool ends_with_slash(const struct parts *parts)
+{
+    return parts->count > 0 && parts->part[parts->count - 1].len == 0;
+}
+
+/* Adds or removes the slash at the end. False where that gives no path. */
+static bool toggle_slash(struct parts *parts)
+{
+    if (ends_with_slash(parts)) {
+        parts->count--;
+        return parts->count > 0;
+    }
+    if (parts->count == 0 || parts->count == LIMPET_PATH_PARTS_MAX) {
+        return false;
+    }
+    parts->part[parts->count++] = SLICE_EMPTY;
+    return true;
+}
+
+/* ---- Patterns ---------------------------------------------------------------------------------
+ */
+
+static bool is_param(struct slice part)
+{
+    return part.len > 2 && part.ptr[0] == '{' && part.ptr[part.len - 1] == '}';
+}
+
+static struct slice pattern_of(const struct router *router, uint16_t index)
+{
+    const struct config *config = router->config;
+    return index == config->endpoint_count ? SLICE_LIT("/__health") : config->endpoints[index].path;
+}
+
+static enum method method_of(const struct router *router, uint16_t index)
+{
+    const struct config *config = router->config;
+    return index == config->endpoint_count ? METHOD_GET : config->endpoints[index].method;
+}
+
+/* A param takes any part but an empty one. (gin takes those in the middle; then "//host" could fit,
+ * and a redirect to it would lead to another host.) */
+static bool part_fits(struct slice pattern, struct slice part, bool fold)
+{
+    return is_param(pattern) ? part.len > 0 : uri_equals(part, pattern, fold);
+}
+
+static bool pattern_fits(struct slice pattern, const struct parts *parts, bool fold,
+                         struct route *route)
+{
+    struct slice rest = slice_skip(pattern, 1);
+    route->param_count = 0;
+    bool more = true;
+    for (size_t i = 0; i < parts->count; i++) {
+        struct slice part;
+        if (!more) {
+            return false;
+        }
+        more = pattern_part(&rest, &part);
+        if (!part_fits(part, parts->part[i], fold)) {
+            return false;
+        }
+        if (is_param(part)) {
+            route->params[route->param_count++] = parts->part[i];
+        }
+    }
+    route->pattern = pattern;
+    return !more && parts->count > 0;
+}
+
+/* < 0: `a` is to be tried first. Literal text stands before a param, else bytewise. */
+static int pattern_compare(struct slice a, struct slice b)
+{
+    a = slice_skip(a, 1);
+    b = slice_skip(b, 1);
+    for (;;) {
+        struct slice part_a, part_b;
+        bool more_a = pattern_part(&a, &part_a);
+        bool more_b = pattern_part(&b, &part_b);
+        bool param_a = is_param(part_a);
+        bool param_b = is_param(part_b);
+        int order = param_a || param_b ? param_a - param_b : slice_compare(part_a, part_b);
+        if (order != 0) {
+            return order;
+        }
+        if (!more_a || !more_b) {
+            return more_a - more_b;
+        }
+    }
+}
+
+static int pattern_check(struct slice pattern)
+{
+    struct slice rest = slice_skip(pattern, 1);
+    size_t parts = 0;
+    size_t params = 0;
+    bool more = true;
+    while (more) {
+        struct slice part;
+        more = pattern_part(&rest, &part);
+        params += is_param(part);
+        parts++;
+    }
+    bool fits = slice_starts_with(pattern, SLICE_LIT("/")) && parts <= LIMPET_PATH_PARTS_MAX &&
+                params <= LIMPET_PARAMS_MAX;
+    return fits ? LIMPET_OK : LIMPET_ERR_RANGE;
+}
+
+int router_init(struct router *router, const struct config *config)
+{
+    router->config = config;
+    router->count = 0;
+    for (uint16_t i = 0; i <= config->endpoint_count; i++) {
+        int err = pattern_check(pattern_of(router, i));
+        if (err != LIMPET_OK) {
+            return err;
+        }
+        size_t at = router->count++;
+        while (at > 0 && pattern_compare(pattern_of(router, i),
+                                         pattern_of(router, router->order[at - 1])) < 0) {
+            router->order[at] = router->order[at - 1];
+            at--;
+        }
+        router->order[at] = i;
+    }
+    return LIMPET_OK;
+}
+
+/* ---- The lookup -------------------------------------------------------------------------------
+ */
+
+enum method_rule { METHOD_SAME, METHOD_ANY };
+
+static bool find(const struct router *router, enum method method, enum method_rule rule,
+                 const struct parts *parts, bool fold, struct route *route)
+{
+    for (size_t i = 0; i < router->count; i++) {
+        uint16_t index = router->order[i];
+        bool method_fits = rule == METHOD_ANY || method_of(router, index) == method;
+        if (method_fits && pattern_fits(pattern_of(router, index), parts, fold, route)) {
+            bool health = index == router->config->endpoint_count;
+            route->kind = health ? ROUTE_HEALTH : ROUTE_ENDPOINT;
+            route->endpoint = index;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A value that would change when it is unescaped once more, or that would end the path of the
+ * backend's URL, is refused (lura's paramChecker). So are "." and "..", which the reference passes
+ * on: in a backend's path they would lead to another place than the configuration names. */
+static bool is_clean(struct slice raw)
+{
+    return !uri_contains(raw, '%') && !uri_contains(raw, '?') && !uri_contains(raw, '#') &&
+           !uri_equals(raw, SLICE_LIT("."), false) && !uri_equals(raw, SLICE_LIT(".."), false);
+}
+
+static bool params_clean(const struct route *route)
+{
+    for (size_t i = 0; i < route->param_count; i++) {
+        if (!is_clean(route->params[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_redirect(const struct router *router, enum method method, struct parts *parts,
+                          struct route *route)
+{
+    struct parts cleaned;
+    clean(parts, &cleaned);
+    bool root = parts->count == 1 && parts->part[0].len == 0;
+    if (root) {
+        return false;
+    }
+    if (toggle_slash(parts) && find(router, method, METHOD_SAME, parts, false, route)) {
+        return true;
+    }
+    if (find(router, method, METHOD_SAME, &cleaned, true, route)) {
+        return true;
+    }
+    return toggle_slash(&cleaned) && find(router, method, METHOD_SAME, &cleaned, true, route);
+}
+
+static bool find_builtin(const struct config *config, enum method method, struct slice path,
+                         struct route *route)
+{
+    if (config->echo_endpoint && slice_starts_with(path, SLICE_LIT("/__echo/"))) {
+        route->kind = ROUTE_ECHO;
+        return true;
+    }
+    if (config->debug_endpoint && slice_starts_with(path, SLICE_LIT("/__debug/"))) {
+        route->kind = ROUTE_DEBUG;
+        return true;
+    }
+    if (method == METHOD_HEAD && slice_equal(path, SLICE_LIT("/__health"))) {
+        route->kind = ROUTE_HEALTH;
+        return true;
+    }
+    return false;
+}
+
+void router_match(const struct router *router, enum method method, struct slice path,
+                  struct route *route)
+{
+    route->param_count = 0;
+    route->pattern = SLICE_EMPTY;
+    if (!uri_escapes_valid(path)) {
+        route->kind = ROUTE_BAD_PATH;
+        return;
+    }
+    if (find_builtin(router->config, method, path, route)) {
+        return;
+    }
+    struct parts parts;
+    split(path, &parts);
+    if (find(router, method, METHOD_SAME, &parts, false, route)) {
+        if (!params_clean(route)) {
+            route->kind = ROUTE_BAD_PARAM;
+        }
+        return;
+    }
+    bool elsewhere = find(router, method, METHOD_ANY, &parts, false, route);
+    if (find_redirect(router, method, &parts, route)) {
+        route->kind = ROUTE_REDIRECT;
+        return;
+    }
+    route->kind = elsewhere ? ROUTE_BAD_METHOD : ROUTE_NOT_FOUND;
+}
+
+void router_write_location(struct out *out, const struct route *route, struct slice query)
+{
+    assert(route->kind == ROUTE_REDIRECT);
+    struct slice rest = slice_skip(route->pattern, 1);
+    size_t param = 0;
+    bool more = true;
+    while (more) {
+        struct slice part;
+        more = pattern_part(&rest, &part);
+        out_char(out, '/');
+        if (is_param(part)) {
+            uri_write_segment(out, route->params[param++]);
+        } else {
+            uri_write_plain_path(out, part);
+        }
+    }
+    if (query.len > 0) {
+        out_char(out, '?');
+        out_put(out, query);
+    }
+}
