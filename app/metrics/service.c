@@ -1,0 +1,184 @@
+#include "metrics/service.h"
+
+#include "metrics/registry.h"
+
+#include <assert.h>
+#include <string.h>
+
+static double power(double base, uint64_t exponent);
+static uint64_t read_field(const struct metrics_value *value, const void *base);
+
+#define NONE SERVICE_VALUES
+
+const struct metrics_service_row metrics_service_rows[METRICS_SERVICE_ROWS] = {
+    {"debug.GCStats.LastGC", METRICS_GAUGE, NONE},
+    {"debug.GCStats.NumGC", METRICS_GAUGE, NONE},
+    {"debug.GCStats.Pause", METRICS_HISTOGRAM, NONE},
+    {"debug.GCStats.PauseTotal", METRICS_GAUGE, NONE},
+    {"debug.ReadGCStats", METRICS_TIMER, NONE},
+    {"runtime.MemStats.Alloc", METRICS_GAUGE, SERVICE_HEAP_ALLOC},
+    {"runtime.MemStats.BuckHashSys", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.DebugGC", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.EnableGC", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.Frees", METRICS_GAUGE, SERVICE_FREES},
+    {"runtime.MemStats.GCCPUFraction", METRICS_GAUGE_FLOAT, NONE},
+    {"runtime.MemStats.HeapAlloc", METRICS_GAUGE, SERVICE_HEAP_ALLOC},
+    {"runtime.MemStats.HeapIdle", METRICS_GAUGE, SERVICE_HEAP_IDLE},
+    {"runtime.MemStats.HeapInuse", METRICS_GAUGE, SERVICE_HEAP_ALLOC},
+    {"runtime.MemStats.HeapObjects", METRICS_GAUGE, SERVICE_HEAP_OBJECTS},
+    {"runtime.MemStats.HeapReleased", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.HeapSys", METRICS_GAUGE, SERVICE_HEAP_SYS},
+    {"runtime.MemStats.LastGC", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.Lookups", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.MCacheInuse", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.MCacheSys", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.MSpanInuse", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.MSpanSys", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.Mallocs", METRICS_GAUGE, SERVICE_MALLOCS},
+    {"runtime.MemStats.NextGC", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.NumGC", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.PauseNs", METRICS_HISTOGRAM, NONE},
+    {"runtime.MemStats.PauseTotalNs", METRICS_GAUGE, NONE},
+    {"runtime.MemStats.StackInuse", METRICS_GAUGE, SERVICE_STACK_INUSE},
+    {"runtime.MemStats.StackSys", METRICS_GAUGE, SERVICE_STACK_SYS},
+    {"runtime.MemStats.Sys", METRICS_GAUGE, SERVICE_SYS},
+    {"runtime.MemStats.TotalAlloc", METRICS_GAUGE, SERVICE_TOTAL_ALLOC},
+    {"runtime.NumCgoCall", METRICS_GAUGE, NONE},
+    {"runtime.NumGoroutine", METRICS_GAUGE, SERVICE_GOROUTINES},
+    {"runtime.NumThread", METRICS_GAUGE, SERVICE_THREADS},
+    {"runtime.ReadMemStats", METRICS_TIMER, NONE},
+};
+
+#undef NONE
+
+const struct metrics_value metrics_own_values[] = {
+    METRICS_FIELD(METRICS_COUNTER, "metrics.windows", struct metrics, window.seq),
+    METRICS_FIELD(METRICS_COUNTER, "metrics.windows_late", struct metrics, windows_late),
+    METRICS_FIELD(METRICS_GAUGE, "metrics.window_late_ns_max", struct metrics, late_ns_max),
+    METRICS_FIELD(METRICS_GAUGE, "metrics.histograms_used", struct metrics, pool.used),
+    METRICS_FIELD(METRICS_GAUGE, "metrics.histograms_max", struct metrics, pool.used_max),
+    METRICS_CONSTANT("metrics.histograms_limit", LIMPET_HISTOGRAMS),
+    METRICS_FIELD(METRICS_COUNTER, "metrics.histograms_exhausted", struct metrics, pool.exhausted),
+    METRICS_FIELD(METRICS_COUNTER, "metrics.histograms_saturated", struct metrics, pool.saturated),
+    METRICS_FIELD(METRICS_GAUGE, "metrics.endpoint_series_used", struct metrics, endpoint_count),
+    METRICS_CONSTANT("metrics.endpoint_series_limit", LIMPET_ENDPOINT_SERIES_MAX),
+    METRICS_FIELD(METRICS_GAUGE, "metrics.proxy_series_used", struct metrics, proxy_count),
+    METRICS_CONSTANT("metrics.proxy_series_limit", LIMPET_PROXY_SERIES_MAX),
+};
+const size_t metrics_own_values_len = sizeof(metrics_own_values) / sizeof(metrics_own_values[0]);
+
+/* ---- krakend.service. ------------------------------------------------------------------------ */
+
+void metrics_set_service(struct metrics *m, enum metrics_service which, int64_t value)
+{
+    assert(which < SERVICE_VALUES);
+    m->generation += m->service.value[which] != value;
+    m->service.value[which] = value;
+}
+
+int64_t metrics_service(const struct metrics *m, enum metrics_service which)
+{
+    return which < SERVICE_VALUES ? m->service.value[which] : 0;
+}
+
+void metrics_set_sampler(struct metrics *m, metrics_sampler_fn sampler, void *ctx)
+{
+    m->service.sampler = sampler;
+    m->service.sampler_ctx = ctx;
+}
+
+/* The averages move in steps of 5 s, as in the reference (go-metrics, ewma.go): each step goes the
+ * share 1 - e^(-5 s / span) of the way to its own rate. The tick's event falls into the first step.
+ */
+void metrics_service_tick(struct metrics *m, uint64_t window_ns)
+{
+    static const double shares[3] = {0.0799555853706767, 0.01652854617838251, 0.005540151995103271};
+    struct metrics_service_state *s = &m->service;
+    if (s->sampler != NULL) {
+        s->sampler(s->sampler_ctx, m);
+    }
+    s->collections++;
+    s->collected_ns += window_ns;
+    uint64_t steps = window_ns / LIMPET_S_TO_NS(5);
+    for (unsigned i = 0; i < 3; i++) {
+        s->rate[i] += shares[i] * (1.0 / 5.0 - s->rate[i]);
+        s->rate[i] *= power(1.0 - shares[i], steps > 1 ? steps - 1 : 0);
+    }
+}
+
+static double power(double base, uint64_t exponent)
+{
+    double result = 1;
+    for (; exponent > 0; exponent >>= 1) {
+        result *= (exponent & 1) != 0 ? base : 1;
+        base *= base;
+    }
+    return result;
+}
+
+struct metrics_rates metrics_service_rates(const struct metrics *m)
+{
+    const struct metrics_service_state *s = &m->service;
+    struct metrics_rates rates = {0, s->rate[0], s->rate[1], s->rate[2]};
+    if (s->collected_ns > 0) {
+        rates.mean = (double)s->collections * 1e9 / (double)s->collected_ns;
+    }
+    return rates;
+}
+
+/* ---- limpet. --------------------------------------------------------------------------------- */
+
+void metrics_add_values(struct metrics *m, const struct metrics_value *values, size_t count,
+                        const void *base)
+{
+    m->values_needed += (uint32_t)count;
+    if (m->table_count == LIMPET_METRICS_VALUE_TABLES ||
+        count > LIMPET_METRICS_VALUES - m->value_count) {
+        /* Without a place for the table the number of values cannot be told from a limit. */
+        m->values_needed += m->values_needed <= LIMPET_METRICS_VALUES ? LIMPET_METRICS_VALUES : 0;
+        return;
+    }
+    m->tables[m->table_count] = (struct value_table){
+        .values = values, .base = base, .first = m->value_count, .count = (uint16_t)count};
+    m->table_count++;
+    m->value_count = (uint16_t)(m->value_count + count);
+    metrics_sample(m);
+}
+
+void metrics_sample(struct metrics *m)
+{
+    bool changed = false;
+    for (size_t t = 0; t < m->table_count; t++) {
+        const struct value_table *table = &m->tables[t];
+        for (size_t i = 0; i < table->count; i++) {
+            uint64_t value = read_field(&table->values[i], table->base);
+            changed = changed || m->values[table->first + i] != value;
+            m->values[table->first + i] = value;
+        }
+    }
+    m->generation += changed;
+}
+
+static uint64_t read_field(const struct metrics_value *value, const void *base)
+{
+    const char *at = (const char *)base + value->offset;
+    uint64_t wide;
+    uint32_t word;
+    uint16_t half;
+    switch (value->size) {
+    case 8:
+        memcpy(&wide, at, sizeof(wide));
+        return wide;
+    case 4:
+        memcpy(&word, at, sizeof(word));
+        return word;
+    case 2:
+        memcpy(&half, at, sizeof(half));
+        return half;
+    case 1:
+        return (unsigned char)*at;
+    default:
+        assert(value->size == 0);
+        return value->offset;
+    }
+}
