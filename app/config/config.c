@@ -10,8 +10,10 @@
 
 static bool text_check(struct findings *findings, struct slice text);
 static bool escapes_check(struct findings *findings, struct slice text);
+static int load(struct config *config, struct findings *findings, void *arena, size_t arena_len,
+                size_t *arena_used);
 static bool tree_read(struct config *config, struct findings *findings, void *arena,
-                      size_t arena_len);
+                      size_t arena_len, size_t *arena_used);
 
 static void report_whole(config_report_fn report, void *ctx, const char *text, size_t have,
                          size_t limit);
@@ -39,16 +41,21 @@ int config_load(struct config *config, struct slice text, void *scratch, size_t 
     }
     struct findings *findings = (struct findings *)(void *)((char *)scratch + skip);
     findings_init(findings, text);
+    size_t arena_used = 0;
+    int err = load(config, findings, (char *)scratch + head, scratch_len - head, &arena_used);
+    findings_report(findings, err != LIMPET_ERR_SYNTAX, report, report_ctx);
+    memset(scratch, 0, head + arena_used);
+    return err;
+}
 
-    bool valid = text_check(findings, text);
-    bool tree = valid && escapes_check(findings, text);
-    if (tree && !tree_read(config, findings, (char *)scratch + head, scratch_len - head)) {
-        findings_report(findings, valid, report, report_ctx);
-        return LIMPET_ERR_FULL;
-    }
-    findings_report(findings, valid, report, report_ctx);
-    if (!tree) {
+static int load(struct config *config, struct findings *findings, void *arena, size_t arena_len,
+                size_t *arena_used)
+{
+    if (!text_check(findings, config->text) || !escapes_check(findings, config->text)) {
         return LIMPET_ERR_SYNTAX;
+    }
+    if (!tree_read(config, findings, arena, arena_len, arena_used)) {
+        return LIMPET_ERR_FULL;
     }
     return findings->errors > 0 ? LIMPET_ERR_RANGE : LIMPET_OK;
 }
@@ -71,7 +78,7 @@ static void report_whole(config_report_fn report, void *ctx, const char *text, s
 
 /* False when cJSON had not enough memory (reported). */
 static bool tree_read(struct config *config, struct findings *findings, void *arena,
-                      size_t arena_len)
+                      size_t arena_len, size_t *arena_used)
 {
     struct loader loader = {.config = config, .findings = findings};
     struct json_error error;
@@ -92,7 +99,7 @@ static bool tree_read(struct config *config, struct findings *findings, void *ar
         loader_read_service(&loader);
         loader_report_tables(&loader);
     }
-    (void)cjson_arena_end();
+    *arena_used = cjson_arena_end();
     return ok;
 }
 

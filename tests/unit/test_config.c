@@ -39,7 +39,13 @@ static void load(const char *text)
     for (size_t i = 0; i < len; i++) {
         text_buf[i] = text[i] == '\'' ? '"' : text[i];
     }
+    memset(scratch, 0, sizeof(scratch));
     CHECK_EQ_INT(load_slice(slice_of(text_buf, len), sizeof(scratch), &seen), LIMPET_OK);
+    bool clean = true;
+    for (size_t i = 0; i < sizeof(scratch); i++) {
+        clean = clean && scratch[i] == 0;
+    }
+    CHECK(clean);
     memset(scratch, 0xAA, sizeof(scratch)); /* nothing of it may be needed any more */
     CHECK_EQ_UINT(seen.by_kind[CONFIG_ERROR], 0);
     if (!CHECK_EQ_UINT(seen.by_kind[CONFIG_WARNING], 0)) {
