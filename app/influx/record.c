@@ -10,6 +10,8 @@
 #define FLAG_DATED 1u
 #define FLAG_PERCENTILES 1u
 
+static void put_all(struct out *out, uint32_t *crc, const struct metrics *metrics,
+                    bool distributions);
 static void put_series(struct out *out, uint32_t *crc, const struct metrics_view *view);
 static void put_distribution(struct out *out, uint32_t *crc, const struct metrics_summary *summary);
 static bool is_written(const struct metrics_view *view);
@@ -40,16 +42,25 @@ void record_encode(struct out *out, const struct metrics *metrics, const struct 
     put_u64(out, &crc, info->seq);
     put_u64(out, &crc, info->dated ? FLAG_DATED : 0u);
     put_i64(out, &crc, info->dated ? info->unix_ns : (int64_t)info->mono_ns);
-    size_t count = metrics_series_count(metrics);
-    for (size_t i = 0; i < count; i++) {
-        struct metrics_view view;
-        if (metrics_series(metrics, i, &view) && is_written(&view)) {
-            put_series(out, &crc, &view);
-        }
-    }
+    put_all(out, &crc, metrics, false);
+    put_all(out, &crc, metrics, true);
     uint8_t tail[RECORD_CRC_LEN] = {(uint8_t)crc, (uint8_t)(crc >> 8), (uint8_t)(crc >> 16),
                                     (uint8_t)(crc >> 24)};
     out_bytes(out, (const char *)tail, sizeof tail);
+}
+
+/* Distributions come last, so that the gauges of one line follow each other. */
+static void put_all(struct out *out, uint32_t *crc, const struct metrics *metrics,
+                    bool distributions)
+{
+    size_t count = metrics_series_count(metrics);
+    for (size_t i = 0; i < count; i++) {
+        struct metrics_view view;
+        if (metrics_series(metrics, i, &view) && is_written(&view)
+            && (view.kind == METRICS_HISTOGRAM) == distributions) {
+            put_series(out, crc, &view);
+        }
+    }
 }
 
 static bool is_written(const struct metrics_view *view)
