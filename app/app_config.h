@@ -143,7 +143,7 @@
 #endif
 
 /* Bytes of a response head that we compose, and of a request head to a backend. 512..65535. One
- * buffer per client connection and one per backend connection. */
+ * buffer per client connection; a backend connection has one buffer for both kinds of head. */
 #ifndef LIMPET_HEAD_OUT_LEN_MAX
 #define LIMPET_HEAD_OUT_LEN_MAX 16384u
 #endif
@@ -418,7 +418,7 @@
      + LIMPET_REJECT_CONNS +                                                                       \
      2u * LIMPET_BACKEND_CONNS /* idle deadline of the connection, deadline of its call */         \
      + 2u * LIMPET_EXCHANGES   /* deadline of the endpoint, of its pipe */                         \
-     + 8u)                     /* window tick, once a second, writer (2), stop, spare */
+     + 8u)                     /* window tick, once a second, writer (2), stop, client, 2 spare */
 
 /* One for each transport, and as many again that lwIP is still closing (FIN_WAIT, TIME_WAIT; the
  * oldest TIME_WAIT is recycled when the pool is full), at most 32 more. */

@@ -1,9 +1,9 @@
 /* HTTP/1.1 client: a pool of backend connections that calls take in turn.
  *
  * A call resolves, takes an idle connection to the same target or opens one (or waits in line for a
- * slot), sends a head that the caller composes and a body that the caller pushes, and shows the answer's
- * head and decoded body for pulling. Deadlines belong to the caller: client_cancel at any time, from
- * anywhere but inside compose. All events happen in the loop's turn. */
+ * slot), sends a head that the caller composes and a body that the caller pushes, and shows the
+ * answer's head and decoded body for pulling. Deadlines belong to the caller: client_cancel at any
+ * time, from anywhere but inside compose. All events happen in the loop's turn. */
 #ifndef LIMPET_WEB_CLIENT_H
 #define LIMPET_WEB_CLIENT_H
 
@@ -14,7 +14,8 @@
 #include "web/message.h"
 
 struct client_target {
-    struct slice name; /* host name or IPv4 literal; must outlive the call and the idle connection */
+    struct slice
+        name; /* host name or IPv4 literal; must outlive the call and the idle connection */
     uint16_t port;
     bool tls;
 };
@@ -25,24 +26,29 @@ struct client_conn;
 struct client_request {
     struct client_target target;
     bool to_head;        /* method HEAD */
-    bool safe_to_repeat; /* GET, HEAD, PUT, DELETE, OPTIONS (RFC 9110 section 9.2.2) and no body was pushed yet:
-                          * a reused connection that turns out to be closed is replaced once */
+    bool safe_to_repeat; /* GET, HEAD, PUT, DELETE, OPTIONS (RFC 9110 section 9.2.2) and no body was
+                          * pushed yet: a reused connection that turns out to be closed is replaced
+                          * once */
     enum message_framing framing; /* of the request body: NONE, LENGTH, CHUNKED */
     uint64_t length;
     void *ctx;
-    /* Writes request line and fields (Host included; Content-Length, Transfer-Encoding and Connection are
-     * added by the client). May be called twice (repeat). A head that does not fit fails the call. */
+    /* Writes request line and fields (Host included; Content-Length, Transfer-Encoding and the
+     * empty line are added by the client). May run inside client_start, and twice (repeat). A head
+     * that does not fit fails the call. */
     void (*compose)(void *ctx, struct out *head);
-    /* Something changed: look at call->state and go on. */
+    /* Something changed: look at call->state and go on. Comes at least when the state becomes
+     * SENDING, BODY, DONE or FAILED, when there is room to write again, and when there is more to
+     * peek. */
     void (*event)(void *ctx, struct client_call *call);
 };
 
 enum client_state {
     CALL_IDLE,     /* not started, or ended and taken back */
     CALL_WAITING,  /* for a name, a slot, a connection */
-    CALL_SENDING,  /* head is on its way; client_write takes body bytes */
+    CALL_SENDING,  /* head is on its way; client_write takes body bytes until client_write_end */
     CALL_HEAD_DUE, /* request sent, answer's head not complete */
-    CALL_BODY,     /* client_head is valid; peek and consume until client_body_done */
+    CALL_BODY,     /* client_head is valid; peek and consume until client_body_done. When the answer
+                    * came before the whole request was sent, no more of that is taken */
     CALL_DONE,     /* the body was consumed to its end */
     CALL_FAILED,   /* call->err */
 };
@@ -50,18 +56,36 @@ enum client_state {
 /* Embedded by the caller; zero-initialise. Read `state` and `err`; the rest is private. */
 struct client_call {
     enum client_state state;
-    int err; /* _RESOLVE _REFUSED _RESET _CLOSED _SYNTAX _TOO_LONG _FULL _UNSUPPORTED */
+    /* _RESOLVE _REFUSED _TIMEOUT (no answer to SYN) _RESET _CLOSED (before the answer's end)
+     * _SYNTAX (ambiguous or malformed answer) _TOO_LONG (a head) _FULL _UNSUPPORTED _IO */
+    int err;
     struct client *client;
     struct client_conn *conn;
     struct client_request request;
-    uint64_t written;  /* body bytes taken by client_write */
-    bool answered;     /* head complete (may come before the request was sent) */
-    bool body_ended;   /* client_write_end was called */
+    uint64_t written; /* body bytes taken by client_write */
     bool repeated;
-    struct client_call *next; /* waiting line */
+    struct client_line *line; /* it stands in, NULL: none */
+    struct client_call *next; /* in that line */
 };
 
-enum client_conn_state { BACKEND_FREE, BACKEND_RESOLVING, BACKEND_CONNECTING, BACKEND_BUSY, BACKEND_IDLE };
+/* First come, first served. */
+struct client_line {
+    struct client_call *first;
+    struct client_call *last;
+    size_t len;
+};
+
+enum client_conn_state {
+    BACKEND_FREE,
+    BACKEND_RESOLVING,
+    BACKEND_CONNECTING,
+    BACKEND_BUSY,
+    BACKEND_IDLE,
+};
+
+/* One buffer for the request's head and then for the answer's. */
+#define CLIENT_BUF_LEN                                                                             \
+    (LIMPET_HEAD_LEN_MAX > LIMPET_HEAD_OUT_LEN_MAX ? LIMPET_HEAD_LEN_MAX : LIMPET_HEAD_OUT_LEN_MAX)
 
 struct client_conn {
     enum client_conn_state state;
@@ -70,19 +94,24 @@ struct client_conn {
     struct transport *transport;
     struct client_target target;
     struct timer idle_timer;
-    bool reused;
+    struct client_conn *next; /* free list, or idle list from the last used one */
+    struct client_conn *previous;
+    bool reused;  /* had a call before this one */
+    bool spoiled; /* must not be used again: the request was not sent to its end */
+    bool flush_due;
+    uint8_t interim_count; /* 1xx heads skipped */
+    uint8_t frame_len;     /* chunk framing that waits for room */
+    uint8_t frame_sent;
+    char frame[24];
+    uint64_t chunk_left; /* bytes of the announced chunk of the request's body */
+    size_t out_len;      /* request's head in buf */
+    size_t out_sent;
+    size_t head_len; /* answer's head in buf */
+    size_t head_scanned;
     struct message_head response;
     struct body_reader body;
-    size_t head_used;
-    size_t head_scanned;
-    size_t body_at;
-    struct slice body_data;
-    struct out out;
-    size_t out_sent;
-    uint64_t last_used_ns;
-    struct client_conn *next;
-    char head_buf[LIMPET_HEAD_LEN_MAX];
-    char out_buf[LIMPET_HEAD_OUT_LEN_MAX];
+    size_t body_shown; /* bytes of body that stand first in the transport */
+    char buf[CLIENT_BUF_LEN];
 };
 
 /* For static placement; do not touch the fields. */
@@ -92,9 +121,14 @@ struct client {
     struct log *log;
     struct client_conn *conns;
     size_t conns_len;
-    struct client_call *waiting_first;
-    struct client_call *waiting_last;
-    size_t used;
+    struct client_conn *free;
+    struct client_conn *idle_first;
+    struct client_conn *idle_last;
+    struct client_conn *stepping; /* whose step runs */
+    struct client_line waiting;   /* for a slot */
+    struct client_line due;       /* whose event has to come from the loop */
+    struct timer kick;            /* serves both lines in this turn or the next */
+    size_t used;                  /* connections that exist, idle ones included */
     size_t used_max;
     uint64_t opened;
     uint64_t reused;
@@ -106,17 +140,25 @@ void client_init(struct client *client, struct net *net, struct timers *timers, 
                  struct client_conn *conns, size_t conns_len);
 void client_set_time(struct client *client, uint64_t now_ns);
 
-/* Starts. The call's memory must stay until DONE, FAILED or client_cancel. Never calls `event` inside. */
-void client_start(struct client *client, struct client_call *call, const struct client_request *request);
+/* Starts. The call must be CALL_IDLE; its memory must stay until client_cancel, or FAILED. Never
+ * calls `event` inside; when nothing can be done at all, FAILED follows by `event`. */
+void client_start(struct client *client, struct client_call *call,
+                  const struct client_request *request);
 LIMPET_WARN_UNUSED
-size_t client_write(struct client_call *call, const char *bytes, size_t len); /* body; 0 = no room now */
-void client_write_end(struct client_call *call); /* the body is complete */
-const struct message_head *client_head(const struct client_call *call); /* from CALL_BODY on */
-struct slice client_peek(struct client_call *call); /* decoded body; empty = none now */
-void client_consume(struct client_call *call, size_t len);
+size_t client_write(struct client_call *call, const char *bytes, size_t len); /* 0 = no room now */
+/* The body is complete. With FRAMING_LENGTH and fewer bytes the call fails (_CLOSED). Only SENDING
+ * has an end; else no effect. */
+void client_write_end(struct client_call *call);
+const struct message_head *
+client_head(const struct client_call *call); /* in CALL_BODY and CALL_DONE */
+/* Decoded body; empty = none now, or the state has become DONE or FAILED. Valid until consume,
+ * cancel. */
+struct slice client_peek(struct client_call *call);
+void client_consume(struct client_call *call, size_t len); /* at most what peek showed */
 bool client_body_done(const struct client_call *call);
-/* Gives the connection back (kept for reuse only when request and answer are complete, else closed). Also after DONE
- * or FAILED; no event follows. The call is CALL_IDLE then. */
+/* Gives the connection back (kept for reuse only when request and answer are complete, else
+ * closed). Also after DONE or FAILED, and inside `event`; no event follows. The call is CALL_IDLE
+ * then. */
 void client_cancel(struct client_call *call);
 void client_close_idle(struct client *client); /* clean stop */
 
