@@ -100,19 +100,24 @@ static bool is_idempotent(enum method method)
            method == METHOD_DELETE || method == METHOD_OPTIONS;
 }
 
+static bool is_bodyless(enum message_framing framing, uint64_t length)
+{
+    return framing == FRAMING_NONE || (framing == FRAMING_LENGTH && length == 0);
+}
+
 static void start_call(struct backend *b, enum message_framing framing, uint64_t length)
 {
     struct client_request request = {
         .target = {.name = b->host->name, .port = b->host->port, .tls = b->host->tls},
         .to_head = b->method == METHOD_HEAD,
-        .safe_to_repeat = is_idempotent(b->method) && framing == FRAMING_NONE,
+        .safe_to_repeat = is_idempotent(b->method) && is_bodyless(framing, length),
         .framing = framing,
         .length = length,
         .ctx = b,
         .compose = compose,
         .event = on_call,
     };
-    b->request_sent = framing == FRAMING_NONE;
+    b->request_sent = is_bodyless(framing, length);
     client_start(b->gateway->client, &b->call, &request);
 }
 
@@ -235,7 +240,7 @@ static bool is_followed(const struct backend *b, const struct message_head *head
 {
     bool as_get = head->status == 301 || head->status == 302 || head->status == 303;
     bool as_is = head->status == 307 || head->status == 308;
-    bool bodyless = b->call.request.framing == FRAMING_NONE;
+    bool bodyless = is_bodyless(b->call.request.framing, b->call.request.length);
     const struct message_field *location = message_find(head, SLICE_LIT("Location"));
     return location != NULL && location->value.len > 0 && (as_get || (as_is && bodyless));
 }
@@ -320,6 +325,8 @@ static void take_head(struct backend *b)
         follow(b, head);
     } else if (b->no_op) {
         count(b, true, false);
+        gateway_give_body(b->gateway, b->body); /* of a redirect's target */
+        b->body = NULL;
         b->state = BACKEND_STREAM;
     } else {
         take_json_head(b, head);
