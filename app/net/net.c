@@ -2,7 +2,7 @@
 
 #include "net/pool.h"
 #include "net/resolver.h"
-#include "net/tcp_transport.h"
+#include "net/transport_tcp.h"
 
 #include <assert.h>
 
@@ -21,20 +21,20 @@ int net_listen(struct net *net, struct net_listener *listener, uint16_t port, ne
 {
     assert(accept != NULL);
     *listener = (struct net_listener){.accept = accept, .ctx = ctx, .net = net};
-    return tcp_transport_listen(listener, port);
+    return transport_tcp_listen(listener, port);
 }
 
 void net_unlisten(struct net_listener *listener)
 {
     if (listener->pcb != NULL) {
-        tcp_transport_unlisten(listener);
+        transport_tcp_unlisten(listener);
     }
 }
 
 int net_connect(struct net *net, uint32_t ip4, uint16_t port, void *owner, transport_step_fn step,
                 struct transport **t)
 {
-    int err = tcp_transport_connect(net, ip4, port, t);
+    int err = transport_tcp_connect(net, ip4, port, t);
     if (err == LIMPET_OK) {
         transport_own(*t, owner, step);
     } else if (err == LIMPET_ERR_FULL) {

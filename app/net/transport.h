@@ -1,6 +1,6 @@
 /* A byte stream to a peer, pulled by its owner: the one thing that web/ and tls/ stand on.
  *
- * Two kinds fill the operations: TCP over lwIP's raw API (net/tcp_transport.c) and, later, TLS over
+ * Two kinds fill the operations: TCP over lwIP's raw API (net/transport_tcp.c) and, later, TLS over
  * it. Events of the network only set bits and queue the transport as ready; the owner's `step` runs
  * later, from net_poll(), never inside a lwIP callback. So an owner may read, write, close or abort
  * at any time without minding re-entrancy.

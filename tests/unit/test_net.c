@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "fakes/lwip_world.h"
+#include "lwip_peer.h"
 #include "net/net.h"
 #include "net/pool.h"
 
@@ -12,122 +13,10 @@
 
 #include <stdlib.h>
 
-#define PORT 8080
 #define BULK_LEN (1024u * 1024u)
 
 static struct net net;
 static struct log test_log;
-
-/* ---- The far end: raw lwIP ------------------------------------------------------------------ */
-
-struct peer {
-    struct tcp_pcb *pcb;
-    bool connected;
-    bool reading; /* takes what comes; else its window closes */
-    bool eof;
-    err_t err;
-    size_t unread;
-    size_t got;
-    char bytes[4096]; /* the first of them */
-};
-
-static err_t peer_on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-    struct peer *peer = arg;
-    (void)err;
-    if (p == NULL) {
-        peer->eof = true;
-        return ERR_OK;
-    }
-    if (peer->got < sizeof(peer->bytes)) {
-        pbuf_copy_partial(p, peer->bytes + peer->got, (u16_t)(sizeof(peer->bytes) - peer->got), 0);
-    }
-    peer->got += p->tot_len;
-    if (peer->reading) {
-        tcp_recved(pcb, p->tot_len);
-    } else {
-        peer->unread += p->tot_len;
-    }
-    pbuf_free(p);
-    return ERR_OK;
-}
-
-static void peer_on_err(void *arg, err_t err)
-{
-    struct peer *peer = arg;
-    peer->pcb = NULL;
-    peer->err = err;
-}
-
-static err_t peer_on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    struct peer *peer = arg;
-    (void)pcb;
-    peer->connected = err == ERR_OK;
-    return ERR_OK;
-}
-
-static void peer_attach(struct peer *peer, struct tcp_pcb *pcb)
-{
-    *peer = (struct peer){.pcb = pcb, .reading = true};
-    tcp_arg(pcb, peer);
-    tcp_recv(pcb, peer_on_recv);
-    tcp_err(pcb, peer_on_err);
-    tcp_nagle_disable(pcb);
-}
-
-static void peer_connect(struct peer *peer)
-{
-    ip_addr_t to = IPADDR4_INIT(lwip_htonl(WORLD_IP4));
-    peer_attach(peer, tcp_new());
-    CHECK_EQ_INT(tcp_connect(peer->pcb, &to, PORT, peer_on_connected), ERR_OK);
-}
-
-static err_t peer_on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    CHECK_EQ_INT(err, ERR_OK);
-    peer_attach(arg, pcb);
-    ((struct peer *)arg)->connected = true;
-    return ERR_OK;
-}
-
-static struct tcp_pcb *peer_listen(struct peer *peer)
-{
-    struct tcp_pcb *pcb = tcp_new();
-    ip_set_option(pcb, SOF_REUSEADDR);
-    CHECK_EQ_INT(tcp_bind(pcb, IP_ADDR_ANY, PORT), ERR_OK);
-    pcb = tcp_listen(pcb);
-    tcp_arg(pcb, peer);
-    tcp_accept(pcb, peer_on_accept);
-    return pcb;
-}
-
-static void peer_send(struct peer *peer, const char *bytes, size_t len)
-{
-    CHECK_EQ_INT(tcp_write(peer->pcb, bytes, (u16_t)len, TCP_WRITE_FLAG_COPY), ERR_OK);
-    tcp_output(peer->pcb);
-}
-
-static void peer_read_rest(struct peer *peer)
-{
-    peer->reading = true;
-    while (peer->unread > 0) {
-        u16_t len = (u16_t)(peer->unread < 0xFFFF ? peer->unread : 0xFFFF);
-        tcp_recved(peer->pcb, len);
-        peer->unread -= len;
-    }
-}
-
-static void peer_close(struct peer *peer)
-{
-    if (peer->pcb != NULL) {
-        tcp_arg(peer->pcb, NULL);
-        tcp_err(peer->pcb, NULL);
-        tcp_recv(peer->pcb, NULL);
-        CHECK_EQ_INT(tcp_close(peer->pcb), ERR_OK);
-        peer->pcb = NULL;
-    }
-}
 
 /* ---- The near end --------------------------------------------------------------------------- */
 
@@ -761,7 +650,7 @@ static void test_dead_peer_is_found(void)
     part(&listener, &owner, &peer);
 }
 
-/* ---- Ready list ----------------------------------------------------------------------------- */
+/* ---- Several -------------------------------------------------------------------------------- */
 
 static struct owner crowd[5];
 
@@ -772,67 +661,6 @@ static void close_the_others(struct owner *owner)
             transport_close(crowd[i].t);
             crowd[i].t = NULL;
         }
-    }
-}
-
-static void again(struct owner *owner)
-{
-    transport_again(owner->t);
-}
-
-static const struct transport_ops idle_ops;
-
-static void crowd_join(void (*on_step)(struct owner *))
-{
-    memset(crowd, 0, sizeof(crowd));
-    for (size_t i = 0; i < 5; i++) {
-        crowd[i].t = pool_take(&net, &idle_ops);
-        crowd[i].on_step = on_step;
-        transport_own(crowd[i].t, &crowd[i], owner_step);
-        transport_again(crowd[i].t);
-        transport_again(crowd[i].t);
-    }
-}
-
-static void crowd_part(void)
-{
-    for (size_t i = 0; i < 5; i++) {
-        pool_give(crowd[i].t);
-    }
-    CHECK_EQ_UINT(net.used, 0);
-    CHECK_EQ_UINT(net.ready_count, 0);
-    CHECK(!net_poll(&net, 1));
-}
-
-static void test_ready_list_turns(void)
-{
-    crowd_join(again);
-    CHECK(net_poll(&net, 3)); /* a budget: the first three */
-    for (size_t i = 0; i < 5; i++) {
-        CHECK_EQ_UINT(crowd[i].steps, i < 3 ? 1 : 0);
-    }
-    CHECK(net_poll(&net, 3)); /* and they stand behind the others then */
-    for (size_t i = 0; i < 5; i++) {
-        CHECK_EQ_UINT(crowd[i].steps, i == 0 ? 2 : 1);
-    }
-    CHECK(net_poll(&net, 100)); /* once a turn, however large the budget is */
-    for (size_t i = 0; i < 5; i++) {
-        CHECK_EQ_UINT(crowd[i].steps, i == 0 ? 3 : 2);
-    }
-    crowd_part();
-}
-
-static void test_ready_list_leave(void)
-{
-    for (size_t gone = 0; gone < 5; gone++) {
-        crowd_join(NULL);
-        pool_give(crowd[gone].t);
-        CHECK(!net_poll(&net, 100));
-        for (size_t i = 0; i < 5; i++) {
-            CHECK_EQ_UINT(crowd[i].steps, i == gone ? 0 : 1);
-        }
-        crowd[gone].t = pool_take(&net, &idle_ops);
-        crowd_part();
     }
 }
 
@@ -902,8 +730,6 @@ int main(void)
     test_linger_ends();
     test_linger_yields();
     test_dead_peer_is_found();
-    test_ready_list_turns();
-    test_ready_list_leave();
     test_step_closes_others();
     test_addresses();
     return check_result();

@@ -1,4 +1,4 @@
-#include "net/tcp_transport.h"
+#include "net/transport_tcp.h"
 
 #include "net/pool.h"
 
@@ -22,13 +22,13 @@
 _Static_assert(LWIP_TCP_KEEPALIVE, "dead peers would hold their slots");
 _Static_assert(SO_REUSE, "a restart would find its port in TIME_WAIT");
 
-static struct slice tcp_transport_peek(struct transport *t);
-static void tcp_transport_consume(struct transport *t, size_t len);
-static size_t tcp_transport_write(struct transport *t, const char *bytes, size_t len, bool more);
-static size_t tcp_transport_room(const struct transport *t);
-static void tcp_transport_flush(struct transport *t);
-static void tcp_transport_close(struct transport *t);
-static void tcp_transport_abort(struct transport *t);
+static struct slice op_peek(struct transport *t);
+static void op_consume(struct transport *t, size_t len);
+static size_t op_write(struct transport *t, const char *bytes, size_t len, bool more);
+static size_t op_room(const struct transport *t);
+static void op_flush(struct transport *t);
+static void op_close(struct transport *t);
+static void op_abort(struct transport *t);
 
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err);
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err);
@@ -47,19 +47,19 @@ static size_t rx_clear(struct transport *t);
 static size_t write_piece(struct tcp_pcb *pcb, const char *bytes, size_t len, bool more);
 static int failure_of(const struct transport *t, err_t err);
 
-static const struct transport_ops tcp_ops = {
-    .peek = tcp_transport_peek,
-    .consume = tcp_transport_consume,
-    .write = tcp_transport_write,
-    .room = tcp_transport_room,
-    .flush = tcp_transport_flush,
-    .close = tcp_transport_close,
-    .abort = tcp_transport_abort,
+static const struct transport_ops ops = {
+    .peek = op_peek,
+    .consume = op_consume,
+    .write = op_write,
+    .room = op_room,
+    .flush = op_flush,
+    .close = op_close,
+    .abort = op_abort,
 };
 
 /* ---- Begin ---------------------------------------------------------------------------------- */
 
-int tcp_transport_listen(struct net_listener *listener, uint16_t port)
+int transport_tcp_listen(struct net_listener *listener, uint16_t port)
 {
     struct tcp_pcb *pcb = tcp_new();
     if (pcb == NULL) {
@@ -81,7 +81,7 @@ int tcp_transport_listen(struct net_listener *listener, uint16_t port)
     return LIMPET_OK;
 }
 
-void tcp_transport_unlisten(struct net_listener *listener)
+void transport_tcp_unlisten(struct net_listener *listener)
 {
     err_t err = tcp_close(listener->pcb);
     assert(err == ERR_OK); /* of a listening pcb it cannot fail */
@@ -89,7 +89,7 @@ void tcp_transport_unlisten(struct net_listener *listener)
     listener->pcb = NULL;
 }
 
-int tcp_transport_connect(struct net *net, uint32_t ip4, uint16_t port, struct transport **result)
+int transport_tcp_connect(struct net *net, uint32_t ip4, uint16_t port, struct transport **result)
 {
     struct tcp_pcb *pcb = net->free == NULL ? NULL : tcp_new();
     if (pcb == NULL) {
@@ -101,7 +101,7 @@ int tcp_transport_connect(struct net *net, uint32_t ip4, uint16_t port, struct t
         tcp_abort(pcb);
         return err == ERR_MEM || err == ERR_BUF ? LIMPET_ERR_FULL : LIMPET_ERR_IO;
     }
-    struct transport *t = pool_take(net, &tcp_ops);
+    struct transport *t = pool_take(net, &ops);
     attach(t, pcb);
     *result = t;
     return LIMPET_OK;
@@ -131,7 +131,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
     struct net_listener *listener = arg;
     struct net *net = listener->net;
-    struct transport *t = err == ERR_OK && pcb != NULL ? pool_take(net, &tcp_ops) : NULL;
+    struct transport *t = err == ERR_OK && pcb != NULL ? pool_take(net, &ops) : NULL;
     if (t == NULL) {
         net->refused++; /* pcb NULL: lwIP had none to offer; else it aborts this one */
         return ERR_MEM;
@@ -221,7 +221,7 @@ static int failure_of(const struct transport *t, err_t err)
 
 /* ---- Receive -------------------------------------------------------------------------------- */
 
-static struct slice tcp_transport_peek(struct transport *t)
+static struct slice op_peek(struct transport *t)
 {
     const struct pbuf *first = t->rx;
     if (first == NULL) {
@@ -230,7 +230,7 @@ static struct slice tcp_transport_peek(struct transport *t)
     return slice_of((const char *)first->payload + t->rx_offset, first->len - t->rx_offset);
 }
 
-static void tcp_transport_consume(struct transport *t, size_t len)
+static void op_consume(struct transport *t, size_t len)
 {
     const struct pbuf *first = t->rx;
     assert(first != NULL && len <= first->len - t->rx_offset);
@@ -303,7 +303,7 @@ static size_t rx_clear(struct transport *t)
 
 /* ---- Send ----------------------------------------------------------------------------------- */
 
-static size_t tcp_transport_room(const struct transport *t)
+static size_t op_room(const struct transport *t)
 {
     const struct tcp_pcb *pcb = t->pcb;
     if (t->state != TRANSPORT_OPEN || tcp_sndqueuelen(pcb) >= TCP_SND_QUEUELEN) {
@@ -312,7 +312,7 @@ static size_t tcp_transport_room(const struct transport *t)
     return pcb->snd_buf;
 }
 
-static size_t tcp_transport_write(struct transport *t, const char *bytes, size_t len, bool more)
+static size_t op_write(struct transport *t, const char *bytes, size_t len, bool more)
 {
     size_t taken = 0;
     while (t->state == TRANSPORT_OPEN && taken < len) {
@@ -349,7 +349,7 @@ static size_t write_piece(struct tcp_pcb *pcb, const char *bytes, size_t len, bo
     return 0;
 }
 
-static void tcp_transport_flush(struct transport *t)
+static void op_flush(struct transport *t)
 {
     if (t->state == TRANSPORT_OPEN) {
         (void)tcp_output(t->pcb); /* on failure lwIP's own timer tries again */
@@ -373,15 +373,15 @@ static struct tcp_pcb *detach(struct transport *t)
     tcp_sent(pcb, NULL);
     tcp_err(pcb, NULL);
     tcp_poll(pcb, NULL, 0);
-    announce_consumed(pcb,
-                      unread); /* with bytes unread tcp_close sends RST and drops what is queued */
+    /* With bytes unread tcp_close sends RST and drops what is queued. */
+    announce_consumed(pcb, unread);
     return pcb;
 }
 
 /* lwIP goes on alone: sends the rest and FIN, then waits in its closing states. A peer with a
  * closed window that answers the probes could keep it there for ever, so on_linger ends it; and at
  * the lowest priority a new connection may take its pcb earlier. */
-static void tcp_transport_close(struct transport *t)
+static void op_close(struct transport *t)
 {
     struct tcp_pcb *pcb = detach(t);
     if (pcb == NULL) {
@@ -394,7 +394,7 @@ static void tcp_transport_close(struct transport *t)
     }
 }
 
-static void tcp_transport_abort(struct transport *t)
+static void op_abort(struct transport *t)
 {
     struct tcp_pcb *pcb = detach(t);
     if (pcb != NULL) {
