@@ -14,8 +14,7 @@
 #include "web/message.h"
 
 struct client_target {
-    struct slice
-        name; /* host name or IPv4 literal; must outlive the call and the idle connection */
+    struct slice name; /* or IPv4 literal; must outlive the call and the idle connection */
     uint16_t port;
     bool tls;
 };
@@ -37,8 +36,9 @@ struct client_request {
      * that does not fit fails the call. */
     void (*compose)(void *ctx, struct out *head);
     /* Something changed: look at call->state and go on. Comes at least when the state becomes
-     * SENDING, BODY, DONE or FAILED, when there is room to write again, and when there is more to
-     * peek. */
+     * SENDING, BODY (or DONE at once), DONE or FAILED, when there is room to write again, and when
+     * there is more to peek. DONE and FAILED are told once, even if the caller has already seen
+     * them after client_peek or client_consume. */
     void (*event)(void *ctx, struct client_call *call);
 };
 
@@ -149,8 +149,8 @@ size_t client_write(struct client_call *call, const char *bytes, size_t len); /*
 /* The body is complete. With FRAMING_LENGTH and fewer bytes the call fails (_CLOSED). Only SENDING
  * has an end; else no effect. */
 void client_write_end(struct client_call *call);
-const struct message_head *
-client_head(const struct client_call *call); /* in CALL_BODY and CALL_DONE */
+/* In CALL_BODY and CALL_DONE; its slices live until client_cancel. */
+const struct message_head *client_head(const struct client_call *call);
 /* Decoded body; empty = none now, or the state has become DONE or FAILED. Valid until consume,
  * cancel. */
 struct slice client_peek(struct client_call *call);
