@@ -208,12 +208,7 @@ static bool is_own_field(struct slice name)
 static int write_stream_head(struct server_conn *c, const struct message_head *head)
 {
     enum message_framing framing = head->framing == FRAMING_CLOSE ? FRAMING_CHUNKED : head->framing;
-    bool bodyless = head->status == 204 || head->status == 304;
-    if (framing == FRAMING_NONE && !bodyless) {
-        framing = FRAMING_LENGTH; /* an answer to HEAD */
-    }
-    uint64_t length = head->framing == FRAMING_LENGTH ? head->content_length : 0;
-    server_begin(c, head->status, framing, length);
+    server_begin(c, head->status, framing, head->content_length);
     write_gateway_fields(c, true, true, false);
     for (size_t i = 0; i < head->field_count; i++) {
         const struct message_field *field = &head->fields[i];
@@ -292,12 +287,27 @@ static void cut(struct exchange *x)
     server_cut(close_exchange(x));
 }
 
-/* Without an answer the reference records 500; a request that the server refused on its own has the
- * status that it answered. */
+/* What the server answers in our place when the request's body breaks off; a client that is gone is
+ * recorded as 500, as in the reference. */
+static unsigned status_of_failure(int err)
+{
+    switch (err) {
+    case LIMPET_ERR_SYNTAX:
+    case LIMPET_ERR_CLOSED:
+        return 400;
+    case LIMPET_ERR_TIMEOUT:
+        return 408;
+    case LIMPET_ERR_TOO_LONG:
+        return 413;
+    default:
+        return 500;
+    }
+}
+
 void exchange_gone(struct exchange *x, int err)
 {
     if (x->status == 0) {
-        x->status = err == LIMPET_ERR_SYNTAX ? 400 : err == LIMPET_ERR_TOO_LONG ? 413 : 500;
+        x->status = status_of_failure(err);
     }
     (void)close_exchange(x);
 }

@@ -499,8 +499,8 @@ static void test_client_gone(void)
         int err;
         unsigned status;
     } errs[] = {{LIMPET_ERR_RESET, 500},
-                {LIMPET_ERR_CLOSED, 500},
-                {LIMPET_ERR_TIMEOUT, 500},
+                {LIMPET_ERR_CLOSED, 400},
+                {LIMPET_ERR_TIMEOUT, 408},
                 {LIMPET_ERR_SYNTAX, 400},
                 {LIMPET_ERR_TOO_LONG, 413}};
     for (size_t i = 0; i < sizeof(errs) / sizeof(errs[0]); i++) {
