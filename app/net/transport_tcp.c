@@ -378,9 +378,11 @@ static struct tcp_pcb *detach(struct transport *t)
     return pcb;
 }
 
-/* lwIP goes on alone: sends the rest and FIN, then waits in its closing states. A peer with a
- * closed window that answers the probes could keep it there for ever, so on_linger ends it; and at
- * the lowest priority a new connection may take its pcb earlier. */
+/* lwIP goes on alone: sends the rest and FIN, then waits in its closing states. What still comes is
+ * read away: tcp_close would answer it with RST, and a client that is sending when we refuse its
+ * request would lose the answer (RFC 9112 section 9.6). A peer with a closed window that answers the
+ * probes could keep it there for ever, so on_linger ends it; and at the lowest priority a new
+ * connection may take its pcb earlier. */
 static void op_close(struct transport *t)
 {
     struct tcp_pcb *pcb = detach(t);
@@ -389,8 +391,8 @@ static void op_close(struct transport *t)
     }
     tcp_setprio(pcb, TCP_PRIO_MIN);
     tcp_poll(pcb, on_linger, LINGER_TICKS);
-    if (tcp_close(pcb) != ERR_OK) {
-        tcp_abort(pcb);
+    if (tcp_shutdown(pcb, 0, 1) != ERR_OK) {
+        tcp_abort(pcb); /* not connected yet */
     }
 }
 

@@ -387,6 +387,28 @@ static void test_half_closed(void)
     part(&listener, &owner, &peer);
 }
 
+/* The peer is still sending when we close: it gets the whole answer, not a reset. */
+static void test_close_reads_on(void)
+{
+    struct net_listener listener;
+    struct owner owner;
+    struct peer peer;
+    join(&listener, &owner, &peer);
+    peer_send(&peer, "request", 7);
+    settle();
+    CHECK_EQ_UINT(transport_write(owner.t, "refused", 7, false), 7);
+    transport_close(owner.t);
+    owner.t = NULL;
+    for (int i = 0; i < 50; i++) {
+        peer_send(&peer, "more of the request", 19);
+        settle();
+    }
+    CHECK_EQ_TEXT(peer.bytes, peer.got, "refused");
+    CHECK_EQ_INT(peer.err, ERR_OK);
+    CHECK(peer.eof);
+    part(&listener, &owner, &peer);
+}
+
 static void test_close_and_abort(bool abort_it)
 {
     struct net_listener listener;
@@ -718,6 +740,7 @@ int main(void)
     test_send_is_bounded();
     test_write_without_memory();
     test_half_closed();
+    test_close_reads_on();
     test_close_and_abort(false);
     test_close_and_abort(true);
     test_reset();
