@@ -17,6 +17,12 @@ void request_put_write_target(struct out *out, const struct config_influx *influ
     out_text(out, "&precision=s&rp=");
 }
 
+void request_put_ping_target(struct out *out, const struct config_influx *influx)
+{
+    out_put(out, influx->base_path);
+    out_text(out, "/ping?wait_for_leader=1s");
+}
+
 void request_put_write_head(struct out *out, const struct config_influx *influx)
 {
     out_text(out, "POST ");
@@ -27,8 +33,7 @@ void request_put_write_head(struct out *out, const struct config_influx *influx)
 void request_put_ping_head(struct out *out, const struct config_influx *influx)
 {
     out_text(out, "GET ");
-    out_put(out, influx->base_path);
-    out_text(out, "/ping?wait_for_leader=1s");
+    request_put_ping_target(out, influx);
     put_common(out, influx);
 }
 

@@ -7,6 +7,7 @@
 
 /* The request target of a write: base path, database, precision in seconds. Also for the log. */
 void request_put_write_target(struct out *out, const struct config_influx *influx);
+void request_put_ping_target(struct out *out, const struct config_influx *influx);
 /* Request line and fields, without the framing fields and the empty line at the end. */
 void request_put_write_head(struct out *out, const struct config_influx *influx);
 void request_put_ping_head(struct out *out, const struct config_influx *influx);

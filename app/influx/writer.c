@@ -1,11 +1,14 @@
 /* States and what moves them:
  *
- *   PINGING --answer or failure--> RESTING --ttl--> SENDING --2xx--> SENDING (more waits) or
- * RESTING SENDING --failure--> WAITING --back-off--> SENDING         stop: SENDING until empty or
- * one failure
- */
+ *   PINGING  answer or failure: RESTING
+ *   RESTING  ttl: SENDING, or RESTING when nothing waits
+ *   SENDING  2xx: SENDING while more waits, then RESTING; failure: WAITING
+ *   WAITING  back-off: SENDING
+ *
+ * A stop goes on SENDING until nothing waits or one write has failed, then it is STOPPED. */
 #include "influx/writer.h"
 
+#include "base/crc.h"
 #include "base/num.h"
 #include "influx/outcome.h"
 #include "influx/request.h"
@@ -34,15 +37,18 @@ static void send_lines(struct writer *w);
 static bool send_line(struct writer *w);
 static int flush_line(void *ctx, const char *bytes, size_t len);
 static void read_answer(struct writer *w);
+static void take_back_call(struct writer *w);
 static void end_call(struct writer *w, int err);
 static void end_ping(struct writer *w, int err);
 static void end_write(struct writer *w, int err);
-static void written(struct writer *w, uint64_t points_refused);
+static void written(struct writer *w, bool partial, uint64_t points_refused);
 static void refused(struct writer *w);
+static void drop_refused(struct writer *w);
 static void pop_batch(struct writer *w);
 static void failed(struct writer *w, int err);
 static uint64_t backoff_ns(struct writer *w);
 static void log_answer(struct writer *w, enum log_level level, const char *what, int err);
+static struct slice first_line(struct slice s);
 static void log_dropped(struct writer *w, size_t count, const char *why);
 
 /* ---- Life cycle -------------------------------------------------------------------------------
@@ -68,7 +74,7 @@ void writer_start(struct writer *w)
     if (!w->config->enabled) {
         return;
     }
-    w->jitter = (uint32_t)(w->now_ns >> 10) | 1u;
+    w->jitter = crc32_update((uint32_t)w->now_ns, w->host_name.ptr, w->host_name.len);
     w->next_push_ns = w->now_ns + w->config->ttl_ns + PUSH_PHASE_NS;
     w->state = WRITER_PINGING;
     start_call(w, true);
@@ -76,8 +82,12 @@ void writer_start(struct writer *w)
 
 void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns)
 {
-    if (w->unix_ns == 0 && unix_ns != 0) {
+    bool known = w->unix_ns != 0;
+    if (known && unix_ns == 0) {
+        unix_ns = w->clock_base_ns + (int64_t)now_ns;
+    } else if (!known && unix_ns != 0) {
         w->clock_base_ns = unix_ns - (int64_t)now_ns;
+        w->last_stamp_ns += w->clock_base_ns;
     }
     w->now_ns = now_ns;
     w->unix_ns = unix_ns;
@@ -89,15 +99,17 @@ void writer_window(struct writer *w)
         return;
     }
     const struct metrics_window *window = metrics_window(w->metrics);
-    struct record_info info = {.seq = window->seq, .mono_ns = window->close_ns};
-    if (w->unix_ns != 0) {
-        /* Whole seconds are sent, so that is the step that keeps stamps apart. */
-        int64_t close_ns = w->unix_ns - (int64_t)(w->now_ns - window->close_ns);
-        int64_t least_ns = w->last_stamp_ns + (int64_t)LIMPET_S_TO_NS(1);
-        info.dated = true;
-        info.unix_ns = close_ns > least_ns ? close_ns : least_ns;
-        w->last_stamp_ns = info.unix_ns - info.unix_ns % (int64_t)LIMPET_S_TO_NS(1);
+    struct record_info info = {.seq = window->seq, .dated = w->unix_ns != 0};
+    int64_t close_ns = (int64_t)window->close_ns;
+    if (info.dated) {
+        close_ns += w->unix_ns - (int64_t)w->now_ns;
     }
+    /* Whole seconds are sent, so that is the step that keeps stamps apart. */
+    int64_t least_ns = w->last_stamp_ns + (int64_t)LIMPET_S_TO_NS(1);
+    close_ns = w->windows_produced > 0 && close_ns < least_ns ? least_ns : close_ns;
+    info.unix_ns = info.dated ? close_ns : 0;
+    info.mono_ns = info.dated ? 0 : (uint64_t)close_ns;
+    w->last_stamp_ns = info.dated ? close_ns - close_ns % (int64_t)LIMPET_S_TO_NS(1) : close_ns;
     w->windows_produced++;
     store_window(w, &info);
 }
@@ -109,7 +121,8 @@ void writer_stop(struct writer *w)
         timer_cancel(w->timers, &w->timer);
         push(w);
     } else if (w->state == WRITER_PINGING) {
-        end_call(w, LIMPET_ERR_CANCELED);
+        take_back_call(w);
+        push(w);
     }
 }
 
@@ -118,8 +131,7 @@ void writer_give_up(struct writer *w)
     if (w->state == WRITER_OFF || w->state == WRITER_STOPPED) {
         return;
     }
-    client_cancel(&w->call);
-    timer_cancel(w->timers, &w->call_timer);
+    take_back_call(w);
     timer_cancel(w->timers, &w->timer);
     w->batch_count = 0;
     size_t left = spool_count(&w->spool);
@@ -170,8 +182,7 @@ static void forget_batch(struct writer *w, size_t left)
     if (w->state != WRITER_SENDING || left == 0) {
         return;
     }
-    client_cancel(&w->call);
-    timer_cancel(w->timers, &w->call_timer);
+    take_back_call(w);
     w->batch_count = 0;
     w->state = WRITER_WAITING;
     timer_set(w->timers, &w->timer, w->now_ns, on_timer, w);
@@ -272,6 +283,7 @@ static void start_call(struct writer *w, bool ping)
     w->status = 0;
     w->retry_after_s = 0;
     w->answer_len = 0;
+    w->body_sent = false;
     w->records_begun = 0;
     w->lines.entry.kind = RECORD_END;
     w->line_sent = 0;
@@ -341,6 +353,7 @@ static bool send_line(struct writer *w)
         size_t cursor = w->records_begun;
         if (w->records_begun == w->batch_count || !spool_next(&w->spool, &cursor, &record)) {
             client_write_end(&w->call);
+            w->body_sent = true;
             return false;
         }
         open_record(w, record, &w->lines);
@@ -391,10 +404,16 @@ static void read_answer(struct writer *w)
 /* ---- What came of it --------------------------------------------------------------------------
  */
 
-static void end_call(struct writer *w, int err)
+/* Harmless when none runs. */
+static void take_back_call(struct writer *w)
 {
     client_cancel(&w->call);
     timer_cancel(w->timers, &w->call_timer);
+}
+
+static void end_call(struct writer *w, int err)
+{
+    take_back_call(w);
     if (w->state == WRITER_PINGING) {
         end_ping(w, err);
     } else {
@@ -407,13 +426,8 @@ static void end_call(struct writer *w, int err)
 static void end_ping(struct writer *w, int err)
 {
     bool fine = err == LIMPET_OK && w->status >= 200 && w->status < 300;
-    log_answer(w, fine ? LOG_INFO : LOG_WARN, fine ? "reached" : "the ping failed", err);
-    w->state = WRITER_RESTING;
-    if (w->stopping) {
-        push(w);
-    } else {
-        rest(w);
-    }
+    log_answer(w, fine ? LOG_INFO : LOG_WARN, fine ? "answers the ping" : "the ping failed", err);
+    rest(w);
 }
 
 static void end_write(struct writer *w, int err)
@@ -423,10 +437,16 @@ static void end_write(struct writer *w, int err)
         return;
     }
     uint64_t points = 0;
-    switch (outcome_of(w->status, slice_of(w->answer, w->answer_len), &points)) {
+    enum outcome outcome = outcome_of(w->status, slice_of(w->answer, w->answer_len), &points);
+    switch (outcome) {
     case OUTCOME_WRITTEN:
     case OUTCOME_PARTIAL:
-        written(w, points);
+        if (w->body_sent) {
+            written(w, outcome == OUTCOME_PARTIAL, points);
+        } else {
+            /* Nobody can have written what was not sent. */
+            failed(w, LIMPET_ERR_SYNTAX);
+        }
         break;
     case OUTCOME_REFUSED:
     case OUTCOME_TOO_LARGE:
@@ -439,21 +459,22 @@ static void end_write(struct writer *w, int err)
     }
 }
 
-static void written(struct writer *w, uint64_t points_refused)
+static void written(struct writer *w, bool partial, uint64_t points_refused)
 {
-    if (points_refused > 0) {
+    if (partial && points_refused >= w->batch_points) {
+        drop_refused(w);
+        return;
+    }
+    if (partial) {
         log_answer(w, LOG_WARN, "some points were refused for good", LIMPET_OK);
     } else if (w->failures > 0) {
         log_answer(w, LOG_INFO, "takes windows again", LIMPET_OK);
     }
-    uint64_t refused_here = points_refused < w->batch_points ? points_refused : w->batch_points;
     w->writes_ok++;
-    w->points_written += w->batch_points - refused_here;
-    w->points_refused += refused_here;
+    w->points_written += w->batch_points - points_refused;
+    w->points_refused += points_refused;
     w->windows_written += w->batch_count;
     pop_batch(w);
-    w->failures = 0;
-    w->logged_status = 0;
     push(w);
 }
 
@@ -461,24 +482,35 @@ static void written(struct writer *w, uint64_t points_refused)
  * the window at fault is lost. */
 static void refused(struct writer *w)
 {
-    w->writes_failed++;
-    if (w->batch_count > 1) {
-        w->batch_count_max = w->status == 413 ? w->batch_count / 2 : 1;
-    } else {
-        log_answer(w, LOG_ERROR, "a window was refused for good and is dropped", LIMPET_OK);
-        w->windows_dropped += w->batch_count;
-        w->points_refused += w->batch_points;
-        pop_batch(w);
+    if (w->batch_count == 1) {
+        drop_refused(w);
+        return;
     }
+    w->writes_failed++;
+    w->batch_count_max = w->status == 413 ? w->batch_count / 2 : 1;
     push(w);
 }
 
+static void drop_refused(struct writer *w)
+{
+    log_answer(w, LOG_ERROR, "refused for good", LIMPET_OK);
+    log_dropped(w, w->batch_count, "InfluxDB will never take it");
+    w->writes_failed++;
+    w->windows_dropped += w->batch_count;
+    w->points_refused += w->batch_points;
+    pop_batch(w);
+    push(w);
+}
+
+/* The oldest windows are done with, and the server speaks to us. */
 static void pop_batch(struct writer *w)
 {
     for (size_t i = 0; i < w->batch_count; i++) {
         spool_pop(&w->spool);
     }
     w->batch_count = 0;
+    w->failures = 0;
+    w->logged_status = 0;
     if (spool_count(&w->spool) == 0) {
         w->batch_count_max = SIZE_MAX;
     }
@@ -508,7 +540,7 @@ static void failed(struct writer *w, int err)
     timer_set(w->timers, &w->timer, w->now_ns + backoff_ns(w), on_timer, w);
 }
 
-/* From ttl / 5 (at least 1 s) doubling up to the cap, plus or minus a quarter, so that a fleet does
+/* From ttl / 5 (at least 1 s) doubling up to the cap, less up to a quarter, so that a fleet does
  * not come back in step; Retry-After wins. */
 static uint64_t backoff_ns(struct writer *w)
 {
@@ -523,7 +555,7 @@ static uint64_t backoff_ns(struct writer *w)
     }
     wait_ns = wait_ns < cap_ns ? wait_ns : cap_ns;
     w->jitter = w->jitter * 1664525u + 1013904223u; /* Numerical Recipes' generator */
-    return wait_ns - wait_ns / 4 + (wait_ns / 2 >> 16) * (w->jitter >> 16);
+    return wait_ns - (wait_ns / 4 >> 16) * (w->jitter >> 16);
 }
 
 /* ---- Log --------------------------------------------------------------------------------------
@@ -534,7 +566,11 @@ static void log_answer(struct writer *w, enum log_level level, const char *what,
     struct out *out = log_begin(w->log, level, PREFIX);
     out_text(out, "http://");
     out_put(out, w->config->host.authority);
-    request_put_write_target(out, w->config);
+    if (w->state == WRITER_PINGING) {
+        request_put_ping_target(out, w->config);
+    } else {
+        request_put_write_target(out, w->config);
+    }
     out_text(out, ": ");
     out_text(out, what);
     if (err != LIMPET_OK) {
@@ -547,9 +583,15 @@ static void log_answer(struct writer *w, enum log_level level, const char *what,
     }
     if (w->answer_len > 0) {
         out_text(out, ": ");
-        out_bytes(out, w->answer, w->answer_len);
+        out_put(out, first_line(slice_of(w->answer, w->answer_len)));
     }
     log_end(w->log);
+}
+
+/* InfluxDB ends its error with a newline. */
+static struct slice first_line(struct slice s)
+{
+    return slice_take(s, slice_find(s, '\n'));
 }
 
 static void log_dropped(struct writer *w, size_t count, const char *why)

@@ -1,0 +1,607 @@
+/* The writer case by case: heads, body, answers, buffer, clock, stop. */
+#include "writer_world.h"
+
+#include "influx/request.h"
+
+/* ---- Heads ------------------------------------------------------------------------------------
+ */
+
+static void check_head(const struct fake_call *f, const char *head)
+{
+    CHECK_EQ_TEXT(f->head, f->head_len, head);
+}
+
+static void test_heads(void)
+{
+    set_up(LIMPET_S_TO_NS(2), 0);
+    config.base_path = SLICE_LIT("/influx/one");
+    config.db = SLICE_LIT("my db&x=\xc3\xa9");
+    /* RFC 7617 section 2. */
+    config.username = SLICE_LIT("Aladdin");
+    config.password = SLICE_LIT("open sesame");
+    writer_start(&writer);
+    fake_call_connect(running());
+    CHECK_EQ_INT(running()->request.framing, FRAMING_NONE);
+    check_head(running(), "GET /influx/one/ping?wait_for_leader=1s HTTP/1.1\r\n"
+                          "Host: influx:8086\r\nUser-Agent: Limpet\r\n"
+                          "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n");
+    fake_call_answer(running(), 204, "", "", true);
+    close_window(1);
+    struct fake_call *f = next_call();
+    CHECK_EQ_TEXT(f->request.target.name.ptr, f->request.target.name.len, "influx");
+    CHECK_EQ_UINT(f->request.target.port, 8086);
+    CHECK(!f->request.target.tls && f->request.safe_to_repeat);
+    fake_call_connect(f);
+    check_head(f, "POST /influx/one/write?consistency=&db=my%20db%26x%3d%c3%a9&precision=s&rp= "
+                  "HTTP/1.1\r\nHost: influx:8086\r\nUser-Agent: Limpet\r\n"
+                  "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n");
+}
+
+static void test_head_without_user(void)
+{
+    set_up(LIMPET_S_TO_NS(2), 0);
+    start();
+    close_window(1);
+    struct fake_call *f = next_call();
+    take_body(f, SIZE_MAX);
+    check_head(f, "POST /write?consistency=&db=krakend&precision=s&rp= HTTP/1.1\r\n"
+                  "Host: influx:8086\r\nUser-Agent: Limpet\r\n");
+}
+
+/* RFC 4648 section 10, with the colon in the middle. */
+static void test_basic(void)
+{
+    static const struct {
+        const char *user, *password, *text;
+    } rows[] = {
+        {"", "", "Og=="},
+        {"f", "", "Zjo="},
+        {"f", "o", "Zjpv"},
+        {"fo", "b", "Zm86Yg=="},
+        {"test", "123\xc2\xa3", "dGVzdDoxMjPCow=="},
+        {"\xff", "\xfe", "/zr+"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char buf[64];
+        struct out out;
+        out_init(&out, buf, sizeof buf);
+        request_put_basic(&out, slice_from_cstr(rows[i].user), slice_from_cstr(rows[i].password));
+        CHECK_EQ_TEXT(buf, out_slice(&out).len, rows[i].text);
+    }
+}
+
+/* ---- The body ---------------------------------------------------------------------------------
+ */
+
+/* However little the connection takes at a time, the same bytes go out. */
+static void test_room(void)
+{
+    static const size_t rooms[] = {1, 2, 3, 7, 64, 127, 128, 129, 1000};
+    static char body[65536];
+    set_up(LIMPET_S_TO_NS(2), 1000000);
+    start();
+    close_window(3);
+    close_window(4);
+    struct fake_call *f = next_call();
+    take_body(f, SIZE_MAX);
+    CHECK_EQ_UINT(note_body(f, false), 2);
+    size_t body_len = f->sent_len;
+    memcpy(body, f->sent, body_len);
+    fake_call_fail(f, LIMPET_ERR_RESET);
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        f = next_call();
+        take_body(f, rooms[i]);
+        CHECK(f->sent_len >= body_len);
+        CHECK_EQ_MEM(f->sent, body_len, body, body_len);
+        fake_call_fail(f, LIMPET_ERR_RESET);
+        check_writer();
+    }
+    drain();
+    CHECK_EQ_UINT(acknowledged_count(), window_count);
+}
+
+/* One request has at most LIMPET_INFLUX_BATCH_LEN bytes; the next follows at once. */
+static void test_batch_bound(void)
+{
+    set_up(LIMPET_S_TO_NS(30), 1000000);
+    start();
+    for (unsigned i = 0; i < 12; i++) {
+        close_window(1);
+    }
+    unsigned calls = 0;
+    while (spool_count(&writer.spool) > 0) {
+        struct fake_call *f = next_call();
+        CHECK(f->request.length <= LIMPET_INFLUX_BATCH_LEN);
+        deliver(f);
+        calls++;
+    }
+    CHECK(calls > 1 && calls < 12);
+    CHECK_EQ_UINT(acknowledged_count(), 12);
+    CHECK_EQ_UINT(writer.windows_dropped, 0);
+    CHECK_EQ_INT(writer.state, WRITER_RESTING);
+}
+
+/* ---- Start ------------------------------------------------------------------------------------
+ */
+
+static void check_ping(unsigned status, int err, const char *line)
+{
+    set_up(LIMPET_S_TO_NS(2), 0);
+    writer_start(&writer);
+    fake_call_connect(running());
+    if (status != 0) {
+        fake_call_answer(running(), status, "", "", true);
+    } else {
+        fake_call_fail(running(), err);
+    }
+    CHECK(logged(line));
+    CHECK_EQ_INT(writer.state, WRITER_RESTING);
+    close_window(1);
+    deliver(next_call());
+    CHECK_EQ_UINT(writer.windows_written, 1);
+}
+
+static void test_ping(void)
+{
+    check_ping(204, 0,
+               "INFO: [SERVICE: InfluxDB] http://influx:8086/ping?wait_for_leader=1s: "
+               "answers the ping: status 204");
+    check_ping(404, 0,
+               "WARNING: [SERVICE: InfluxDB] http://influx:8086/ping?wait_for_leader=1s: "
+               "the ping failed: status 404");
+    check_ping(0, LIMPET_ERR_REFUSED, "the ping failed: connection refused");
+}
+
+/* Nobody answers the ping: its deadline ends it, windows wait meanwhile. */
+static void test_ping_deadline(void)
+{
+    set_up(LIMPET_S_TO_NS(2), 0);
+    writer_start(&writer);
+    close_window(1);
+    CHECK_EQ_INT(writer.state, WRITER_PINGING);
+    advance(LIMPET_MS_TO_NS(LIMPET_INFLUX_TIMEOUT_MS));
+    CHECK(logged("the ping failed: deadline exceeded"));
+    CHECK_EQ_INT(writer.state, WRITER_RESTING);
+    deliver(next_call());
+    CHECK_EQ_UINT(writer.windows_written, 1);
+}
+
+static void test_off(void)
+{
+    set_up(LIMPET_S_TO_NS(2), 0);
+    config.enabled = false;
+    writer_start(&writer);
+    writer_window(&writer);
+    CHECK(writer_stopped(&writer));
+    writer_stop(&writer);
+    writer_give_up(&writer);
+    CHECK_EQ_INT(writer.state, WRITER_OFF);
+    CHECK_EQ_UINT(fake_call_count, 0);
+    CHECK_EQ_UINT(writer.windows_produced, 0);
+}
+
+/* ---- Outcomes ---------------------------------------------------------------------------------
+ */
+
+static void start_with(unsigned window_total, uint32_t buffer_size)
+{
+    set_up(LIMPET_S_TO_NS(20), buffer_size);
+    start();
+    for (unsigned i = 0; i < window_total; i++) {
+        close_window(1 + i);
+    }
+    CHECK_EQ_INT(writer.state, WRITER_RESTING);
+}
+
+static void test_partial(void)
+{
+    start_with(2, 0);
+    answer_next(400, "", "{\"error\":\"partial write: conflict dropped=3\"}\n");
+    CHECK_EQ_UINT(writer.windows_written, 2);
+    CHECK_EQ_UINT(writer.points_refused, 3);
+    CHECK(writer.points_written > 10);
+    CHECK(
+        logged("WARNING: [SERVICE: InfluxDB] "
+               "http://influx:8086/write?consistency=&db=krakend&precision=s&rp=: some points were "
+               "refused for good: status 400: {\"error\":\"partial write: conflict "
+               "dropped=3\"}\n"));
+    CHECK_EQ_INT(writer.state, WRITER_RESTING);
+}
+
+/* InfluxDB 1.x when all points are older than the retention: no window was written. */
+static void test_partial_takes_nothing(void)
+{
+    start_with(2, 0);
+    answer_next(400, "", "{\"error\":\"partial write: beyond retention dropped=100000\"}");
+    CHECK_EQ_UINT(writer.windows_written, 0);
+    CHECK_EQ_UINT(writer.windows_dropped, 2);
+    CHECK_EQ_UINT(writer.points_written, 0);
+    CHECK(writer.points_refused > 10);
+    CHECK(logged("2 windows dropped: InfluxDB will never take"));
+}
+
+/* Without a number the points count as written, but somebody is told. */
+static void test_partial_without_number(void)
+{
+    start_with(1, 0);
+    answer_next(422, "", "{\"message\":\"partial write\"}");
+    CHECK_EQ_UINT(writer.windows_written, 1);
+    CHECK(logged("some points were refused"));
+}
+
+/* A refused batch is taken apart; only the window at fault is lost. */
+static void test_refused(void)
+{
+    start_with(3, 0);
+    answer_next(400, "", "unable to parse");
+    CHECK_EQ_UINT(writer.windows_dropped, 0);
+    CHECK_EQ_UINT(writer.batch_count, 1);
+    deliver(next_call());
+    answer_next(400, "", "unable to parse");
+    CHECK(logged("1 window dropped: InfluxDB will never take"));
+    deliver(next_call());
+    CHECK_EQ_UINT(writer.windows_written, 2);
+    CHECK_EQ_UINT(writer.windows_dropped, 1);
+    CHECK(windows[1].acknowledged && !windows[2].acknowledged && windows[3].acknowledged);
+    close_window(1);
+    close_window(1);
+    deliver(next_call());
+    CHECK_EQ_UINT(writer.windows_written, 4);
+}
+
+/* 413 may come before the body is complete. */
+static void test_too_large(void)
+{
+    start_with(3, 0);
+    struct fake_call *f = next_call();
+    CHECK_EQ_UINT(writer.batch_count, 3);
+    f->room = 100;
+    fake_call_connect(f);
+    fake_call_answer(f, 413, "", "too large", true);
+    CHECK_EQ_UINT(writer.batch_count, 1);
+    deliver(next_call());
+    answer_next(413, "", "");
+    CHECK_EQ_UINT(writer.windows_dropped, 1);
+    deliver(next_call());
+    CHECK_EQ_UINT(writer.windows_written, 2);
+}
+
+/* A 2xx to a request that was not sent to its end cannot mean that it was written. */
+static void test_early_success(void)
+{
+    start_with(2, 1000000);
+    struct fake_call *f = next_call();
+    f->room = 100;
+    fake_call_connect(f);
+    fake_call_answer(f, 204, "", "", true);
+    CHECK_EQ_INT(writer.state, WRITER_WAITING);
+    CHECK_EQ_UINT(spool_count(&writer.spool), 2);
+    drain();
+    CHECK_EQ_UINT(writer.windows_written, window_count);
+}
+
+/* The time from a failure to the next try. */
+static uint64_t wait_ns(void)
+{
+    CHECK_EQ_INT(writer.state, WRITER_WAITING);
+    uint64_t due_ns = timers_next_ns(&timers);
+    CHECK(due_ns >= now_ns);
+    return due_ns - now_ns;
+}
+
+static void test_backoff(void)
+{
+    start_with(1, 1000000);
+    uint64_t whole_ns = LIMPET_S_TO_NS(4); /* ttl / 5 */
+    for (unsigned i = 0; i < 12; i++) {
+        answer_next(i % 2 == 0 ? 500 : 503, "", "");
+        CHECK(wait_ns() <= whole_ns && wait_ns() >= whole_ns / 4 * 3);
+        whole_ns = whole_ns < LIMPET_S_TO_NS(150) ? 2 * whole_ns : LIMPET_S_TO_NS(300);
+    }
+    CHECK_EQ_UINT(writer.writes_failed, 12);
+    forget_log();
+    drain();
+    CHECK(logged("takes windows again: status 204"));
+    close_window(1);
+    answer_next(500, "", "");
+    CHECK(wait_ns() <= LIMPET_S_TO_NS(4));
+}
+
+static void test_retry_after(void)
+{
+    start_with(1, 1000000);
+    answer_next(429, "Retry-After: 77\n", "");
+    CHECK_EQ_UINT(wait_ns(), LIMPET_S_TO_NS(77));
+    answer_next(503, "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\n", "");
+    CHECK(wait_ns() <= LIMPET_S_TO_NS(8));
+    answer_next(503, "Retry-After: 86401\n", "");
+    CHECK(wait_ns() <= LIMPET_S_TO_NS(16));
+    answer_next(503, "Retry-After: 1\n", "");
+    CHECK_EQ_UINT(wait_ns(), LIMPET_S_TO_NS(1));
+    drain();
+    CHECK_EQ_UINT(acknowledged_count(), window_count);
+}
+
+/* One line per change of state, however long it lasts; the windows stay. */
+static void test_keep(void)
+{
+    static const unsigned rows[] = {301, 401, 403, 404, 500};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char line[80];
+        start_with(1, 1000000);
+        snprintf(line, sizeof line, "the windows wait: status %u: why\n", rows[i]);
+        answer_next(rows[i], "Location: http://elsewhere/\n", "why\nmore");
+        CHECK(logged("ERROR: [SERVICE: InfluxDB] ") && logged(line));
+        forget_log();
+        answer_next(rows[i], "", "why");
+        CHECK(!logged("the windows wait"));
+        CHECK_EQ_UINT(writer.windows_dropped, 0);
+        drain();
+    }
+}
+
+static void test_deadline(void)
+{
+    start_with(1, 1000000);
+    struct fake_call *f = next_call();
+    take_body(f, SIZE_MAX);
+    note_body(f, false);
+    advance(LIMPET_MS_TO_NS(LIMPET_INFLUX_TIMEOUT_MS) - 1);
+    CHECK_EQ_INT(writer.state, WRITER_SENDING);
+    advance(1);
+    CHECK(f->canceled);
+    CHECK_EQ_INT(writer.state, WRITER_WAITING);
+    CHECK(logged("the windows wait: deadline exceeded\n"));
+    drain();
+    CHECK_EQ_UINT(acknowledged_count(), window_count);
+}
+
+/* The answer's body in pieces: its start is kept, all of it is taken. */
+static void test_long_answer(void)
+{
+    static char text[5000];
+    start_with(1, 1000000);
+    memset(text, 'x', sizeof text - 1);
+    struct fake_call *f = next_call();
+    take_body(f, SIZE_MAX);
+    fake_call_answer(f, 500, "", "xx", false);
+    CHECK_EQ_INT(writer.state, WRITER_SENDING);
+    fake_call_more(f, slice_of(text, 3000), false);
+    fake_call_more(f, slice_from_cstr(text), true);
+    CHECK(f->completed);
+    CHECK_EQ_UINT(writer.answer_len, LIMPET_INFLUX_ANSWER_LEN_MAX);
+    CHECK_EQ_INT(writer.state, WRITER_WAITING);
+}
+
+/* ---- The buffer -------------------------------------------------------------------------------
+ */
+
+static void test_buffer_size(void)
+{
+    start_with(2, 0);
+    answer_next(500, "", "");
+    CHECK_EQ_UINT(writer.windows_dropped, 2);
+    CHECK(logged("2 windows dropped: buffer_size allows no more failed datapoints"));
+    start_with(3, 1);
+    answer_next(500, "", "");
+    CHECK_EQ_UINT(writer.windows_dropped, 2);
+    drain();
+    CHECK_EQ_UINT(writer.windows_written, window_count - 2);
+    CHECK(!windows[1].acknowledged && !windows[2].acknowledged && windows[3].acknowledged);
+}
+
+/* The ring is full while a batch is in flight: its call ends, the rest goes out anew. */
+static void test_full_in_flight(void)
+{
+    start_with(1, 1000000);
+    struct fake_call *f = next_call();
+    take_body(f, SIZE_MAX);
+    note_body(f, false);
+    while (writer.windows_dropped == 0) {
+        close_running_window();
+    }
+    CHECK(f->canceled);
+    CHECK(logged("window dropped: the buffer's memory is full") ||
+          logged("windows dropped: the buffer's memory is full"));
+    CHECK_EQ_INT(writer.state, WRITER_WAITING);
+    drain();
+    CHECK_EQ_UINT(acknowledged_count(), writer.windows_written);
+    CHECK_EQ_UINT(window_count, writer.windows_written + writer.windows_dropped);
+}
+
+/* ---- Time -------------------------------------------------------------------------------------
+ */
+
+/* Nothing is sent before the clock is known; then every window gets its own time. */
+static void test_clock_unknown(void)
+{
+    set_up_with_clock(LIMPET_S_TO_NS(1), 0, 0);
+    start();
+    for (unsigned i = 0; i < 3; i++) {
+        close_window(1);
+    }
+    CHECK_EQ_INT(writer.state, WRITER_RESTING);
+    uint64_t first_close_ns = LIMPET_S_TO_NS(101);
+    clock_offset_ns = UNIX_BASE_NS;
+    close_window(1);
+    clock_offset_ns = UNIX_BASE_NS + INT64_C(7000000000); /* what waits keeps its dates */
+    set_time();
+    drain();
+    CHECK_EQ_UINT(acknowledged_count(), window_count);
+    for (unsigned i = 1; i <= 4; i++) {
+        int64_t close_ns = UNIX_BASE_NS + (int64_t)(first_close_ns + LIMPET_S_TO_NS(i - 1));
+        CHECK_EQ_INT(windows[i].stamp_s, close_ns / INT64_C(1000000000));
+    }
+}
+
+/* Windows of the time before stay apart, also when they close in the same second, and from those
+ * after when the clock turns out to be behind. */
+static void test_clock_unknown_short_windows(void)
+{
+    set_up_with_clock(LIMPET_S_TO_NS(1), 0, 0);
+    start();
+    for (unsigned i = 0; i < 4; i++) {
+        advance(LIMPET_MS_TO_NS(10));
+        close_running_window();
+    }
+    clock_offset_ns = UNIX_BASE_NS;
+    set_time();
+    close_window(1);
+    close_window(1);
+    drain();
+    CHECK_EQ_UINT(acknowledged_count(), window_count);
+    for (size_t i = 2; i <= window_count; i++) {
+        CHECK(windows[i].stamp_s > windows[i - 1].stamp_s);
+    }
+}
+
+/* Set back by an hour: stamps go on by a second a window. Lost: it goes on. */
+static void test_clock_steps(void)
+{
+    start_with(1, 0);
+    clock_offset_ns -= INT64_C(3600000000000);
+    set_time();
+    close_window(1);
+    close_window(1);
+    drain();
+    long long stamp_s = windows[1].stamp_s;
+    CHECK_EQ_INT(windows[2].stamp_s, stamp_s + 1);
+    CHECK_EQ_INT(windows[3].stamp_s, stamp_s + 2);
+    clock_offset_ns = 0;
+    close_window(1);
+    drain();
+    CHECK_EQ_UINT(acknowledged_count(), window_count);
+    CHECK_EQ_UINT(writer.windows_written, window_count);
+}
+
+/* ---- Stop -------------------------------------------------------------------------------------
+ */
+
+static void test_stop_pushes(void)
+{
+    start_with(9, 0);
+    close_running_window();
+    writer_stop(&writer);
+    CHECK(!writer_stopped(&writer));
+    while (!writer_stopped(&writer)) {
+        CHECK_EQ_INT(writer.state, WRITER_SENDING);
+        deliver(running());
+    }
+    CHECK_EQ_UINT(writer.windows_written, 10);
+    CHECK_EQ_UINT(timers.count, 0);
+}
+
+static void test_stop_with_nothing(void)
+{
+    start_with(0, 0);
+    writer_stop(&writer);
+    CHECK_EQ_INT(writer.state, WRITER_STOPPED);
+    CHECK_EQ_UINT(timers.count, 0);
+    writer_stop(&writer);
+    writer_give_up(&writer);
+    writer_window(&writer);
+    CHECK_EQ_UINT(writer.windows_produced, 0);
+}
+
+static void test_stop_while_pinging(void)
+{
+    set_up(LIMPET_S_TO_NS(2), 0);
+    writer_start(&writer);
+    close_running_window();
+    writer_stop(&writer);
+    CHECK(fake_calls[0].canceled);
+    deliver(running());
+    CHECK(writer_stopped(&writer));
+    CHECK_EQ_UINT(writer.windows_written, 1);
+}
+
+/* The batch in flight is waited for; what came after it follows. */
+static void test_stop_in_flight(void)
+{
+    start_with(1, 0);
+    struct fake_call *f = next_call();
+    fake_call_connect(f);
+    note_body(f, true);
+    close_running_window();
+    writer_stop(&writer);
+    CHECK(!f->canceled);
+    fake_call_answer(f, 204, "", "", true);
+    deliver(running());
+    CHECK(writer_stopped(&writer));
+    CHECK_EQ_UINT(writer.windows_written, 2);
+}
+
+/* One failure is enough: no back-off, what is left is counted and logged. */
+static void test_stop_fails(void)
+{
+    start_with(3, 1000000);
+    answer_next(500, "", "");
+    CHECK_EQ_INT(writer.state, WRITER_WAITING);
+    writer_stop(&writer);
+    answer(running(), 500, "", "");
+    CHECK(writer_stopped(&writer));
+    CHECK(logged("3 windows dropped: stopped before InfluxDB took them"));
+    CHECK_EQ_UINT(writer.windows_dropped, 3);
+    CHECK_EQ_UINT(timers.count, 0);
+    check_writer();
+}
+
+static void test_give_up_in_flight(void)
+{
+    start_with(2, 1000000);
+    struct fake_call *f = next_call();
+    take_body(f, SIZE_MAX);
+    writer_stop(&writer);
+    writer_give_up(&writer);
+    CHECK(f->canceled && writer_stopped(&writer));
+    CHECK_EQ_UINT(writer.windows_dropped, 2);
+    CHECK_EQ_UINT(timers.count, 0);
+    check_writer();
+}
+
+static void test_stop_without_clock(void)
+{
+    set_up_with_clock(LIMPET_S_TO_NS(2), 0, 0);
+    start();
+    close_running_window();
+    writer_stop(&writer);
+    CHECK(writer_stopped(&writer));
+    CHECK_EQ_UINT(writer.windows_dropped, 1);
+    CHECK(logged("1 window dropped: stopped"));
+}
+
+int main(void)
+{
+    test_heads();
+    test_head_without_user();
+    test_basic();
+    test_room();
+    test_batch_bound();
+    test_ping();
+    test_ping_deadline();
+    test_off();
+    test_partial();
+    test_partial_takes_nothing();
+    test_partial_without_number();
+    test_refused();
+    test_too_large();
+    test_early_success();
+    test_backoff();
+    test_retry_after();
+    test_keep();
+    test_deadline();
+    test_long_answer();
+    test_buffer_size();
+    test_full_in_flight();
+    test_clock_unknown();
+    test_clock_unknown_short_windows();
+    test_clock_steps();
+    test_stop_pushes();
+    test_stop_with_nothing();
+    test_stop_while_pinging();
+    test_stop_in_flight();
+    test_stop_fails();
+    test_give_up_in_flight();
+    test_stop_without_clock();
+    return check_result();
+}
