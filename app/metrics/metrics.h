@@ -171,6 +171,11 @@ bool metrics_series(const struct metrics *m, size_t index, struct metrics_view *
  * boot has one too; so stored records may name series by it. False: no such series. */
 LIMPET_WARN_UNUSED
 bool metrics_describe(const struct metrics *m, uint32_t id, struct metrics_view *view);
+/* As metrics_series, by id; a code that has not been seen holds 0. */
+LIMPET_WARN_UNUSED
+bool metrics_series_by_id(const struct metrics *m, uint32_t id, struct metrics_view *view);
+/* Status series in use. Series appear at run time only here, one at a time, and never go. */
+size_t metrics_status_count(const struct metrics *m);
 
 /* Grows with every change of the table that a reader could see. Equal generations = equal output.
  */

@@ -4,7 +4,8 @@
 #include <string.h>
 
 static bool is_name(const char *name, uint16_t name_len, struct slice wanted);
-static struct metrics_counter *counter_of(struct endpoint_series *s, unsigned status);
+static struct metrics_counter *counter_of(struct metrics *m, struct endpoint_series *s,
+                                          unsigned status);
 
 /* krakend.json has at most 16 MiB, a path in it far less; a longer name is refused as "does not
  * fit". */
@@ -108,27 +109,28 @@ void metrics_record_response(struct metrics *m, struct endpoint_series *s, unsig
         return;
     }
     m->generation++;
-    counter_of(s, status)->running++;
+    counter_of(m, s, status)->running++;
     histogram_record_bytes(&m->pool, &s->size.running, size_bytes);
     histogram_record_ns(&m->pool, &s->time.running, time_ns);
 }
 
 /* An endpoint sees few codes, and the usual one comes first: a search from the front is short. */
-static struct metrics_counter *counter_of(struct endpoint_series *s, unsigned status)
+static struct metrics_counter *counter_of(struct metrics *m, struct endpoint_series *s,
+                                          unsigned status)
 {
-    unsigned i = 0;
-    while (i < s->codes && s->code[i] != status) {
-        i++;
+    for (unsigned i = 0; i < s->codes; i++) {
+        if (s->code[i] == status) {
+            return &s->responses[i];
+        }
     }
-    if (i < s->codes) {
-        return &s->responses[i];
+    if (s->codes < LIMPET_STATUS_SLOTS && status > 0 && status <= STATUS_MAX) {
+        s->code[s->codes] = (uint16_t)status;
+        m->status_count++;
+        return &s->responses[s->codes++];
     }
-    if (i == LIMPET_STATUS_SLOTS || status == 0 || status > STATUS_MAX) {
-        return &s->responses[LIMPET_STATUS_SLOTS];
-    }
-    s->code[i] = (uint16_t)status;
-    s->codes++;
-    return &s->responses[i];
+    struct metrics_counter *other = &s->responses[LIMPET_STATUS_SLOTS];
+    m->status_count += other->closed == 0 && other->running == 0;
+    return other;
 }
 
 void metrics_record_proxy(struct metrics *m, struct proxy_series *s, bool complete, bool error,

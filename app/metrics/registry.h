@@ -76,6 +76,7 @@ struct metrics {
     uint64_t windows_late;
     uint64_t late_ns_max;
     uint32_t holds;
+    uint32_t status_count;
 
     uint16_t endpoint_count;
     uint16_t proxy_count;

@@ -24,6 +24,7 @@ struct place {
 };
 
 static bool locate(const struct metrics *m, size_t index, struct place *place);
+static bool locate_id(const struct metrics *m, uint32_t id, struct place *place);
 static size_t fixed_end(const struct metrics *m);
 static bool slot_in_use(const struct endpoint_series *s, unsigned slot);
 static void describe(const struct metrics *m, const struct place *place, struct metrics_view *view);
@@ -65,22 +66,54 @@ bool metrics_series(const struct metrics *m, size_t index, struct metrics_view *
 
 bool metrics_describe(const struct metrics *m, uint32_t id, struct metrics_view *view)
 {
-    size_t codes = fixed_end(m);
-    size_t values = codes + (size_t)m->endpoint_count * CODE_IDS;
-    struct place place = {METRICS_LIMPET, id - values, 0};
-    if (id < codes) {
-        (void)locate(m, id, &place);
-    } else if (id < values) {
-        place = (struct place){METRICS_RESPONSE_STATUS_CODE, (id - codes) / CODE_IDS,
-                               LIMPET_STATUS_SLOTS};
-    } else if (place.row >= m->value_count) {
+    struct place place;
+    if (!locate_id(m, id, &place)) {
         return false;
     }
     describe(m, &place, view);
     if (place.family == METRICS_RESPONSE_STATUS_CODE) {
-        view->status = (uint16_t)((id - codes) % CODE_IDS);
+        view->status = (uint16_t)((id - fixed_end(m)) % CODE_IDS);
         view->id = id;
     }
+    return true;
+}
+
+bool metrics_series_by_id(const struct metrics *m, uint32_t id, struct metrics_view *view)
+{
+    struct place place;
+    if (!locate_id(m, id, &place) || !metrics_describe(m, id, view)) {
+        return false;
+    }
+    if (place.family != METRICS_RESPONSE_STATUS_CODE || place.part <= LIMPET_STATUS_SLOTS) {
+        fill(m, &place, view);
+    }
+    return true;
+}
+
+size_t metrics_status_count(const struct metrics *m)
+{
+    return m->status_count;
+}
+
+/* A code without a slot is placed behind the slots. */
+static bool locate_id(const struct metrics *m, uint32_t id, struct place *place)
+{
+    size_t codes = fixed_end(m);
+    size_t values = codes + (size_t)m->endpoint_count * CODE_IDS;
+    if (id < codes) {
+        return locate(m, id, place);
+    }
+    if (id >= values) {
+        *place = (struct place){METRICS_LIMPET, id - values, 0};
+        return place->row < m->value_count;
+    }
+    *place = (struct place){METRICS_RESPONSE_STATUS_CODE, (id - codes) / CODE_IDS, SLOT_INDICES};
+    unsigned code = (unsigned)((id - codes) % CODE_IDS);
+    const struct endpoint_series *s = &m->endpoints[place->row];
+    for (unsigned i = 0; i < s->codes; i++) {
+        place->part = s->code[i] == code ? i : place->part;
+    }
+    place->part = code == 0 ? LIMPET_STATUS_SLOTS : place->part;
     return true;
 }
 

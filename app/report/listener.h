@@ -13,7 +13,7 @@ struct report {
     struct log *log;
 };
 
-void report_init(struct report *report, const struct metrics *metrics, struct log *log,
+void report_init(struct report *report, struct metrics *metrics, struct log *log,
                  const char *const *argv, int argc);
 /* The handler to give to server_init. */
 struct server_handler report_handler(struct report *report);

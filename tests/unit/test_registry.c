@@ -202,6 +202,9 @@ static void test_ids(void)
         CHECK(slice_equal(same.name, view.name) && same.id == view.id);
         CHECK(same.complete == view.complete && same.error == view.error);
         CHECK_EQ_UINT(same.status, view.status);
+        CHECK(metrics_series_by_id(m, view.id, &same) && same.id == view.id);
+        CHECK(same.value == view.value && same.status == view.status);
+        CHECK((same.summary == NULL) == (view.summary == NULL));
     }
     struct metrics_view view;
     CHECK(!metrics_describe(m, last + 1, &view));
@@ -211,6 +214,8 @@ static void test_ids(void)
     uint32_t seen = view.id;
     CHECK(metrics_describe(m, seen + 3, &view));
     CHECK_EQ_UINT(view.status, 407);
+    CHECK(metrics_series_by_id(m, seen + 3, &view) && view.value == 0 && view.status == 407);
+    CHECK_EQ_UINT(metrics_status_count(m), 3);
     CHECK_EQ_TEXT(view.name.ptr, view.name.len, "/a");
     free(m);
 }
