@@ -41,7 +41,7 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     if (err != LIMPET_OK) {
         return err;
     }
-    report_init(&app->report, &app->metrics, &app->log, options->argv, options->argc);
+    report_init(&app->report, &app->metrics, options->argv, options->argc);
     writer_init(&app->writer, &config->influx, &app->metrics, &app->client, &app->timers, &app->log,
                 options->host_name);
     init_servers(app);

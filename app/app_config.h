@@ -115,7 +115,8 @@
 #define LIMPET_BACKEND_CONNS 256u
 #endif
 
-/* Over-limit connections that are being told 503 at the same time; more are reset. 0..16. */
+/* New connections of one listener that found no free slot and wait for their turn: each takes the
+ * slot of an idle one or is told 503; more are reset. 1..16. One transport each. */
 #ifndef LIMPET_REJECT_CONNS
 #define LIMPET_REJECT_CONNS 8u
 #endif
@@ -143,7 +144,8 @@
 #endif
 
 /* Bytes of a response head that we compose, and of a request head to a backend. 512..65535. One
- * buffer per client connection; a backend connection has one buffer for both kinds of head. */
+ * buffer per client connection (behind the request's head: what that leaves free is added); a
+ * backend connection has one buffer for both kinds of head. */
 #ifndef LIMPET_HEAD_OUT_LEN_MAX
 #define LIMPET_HEAD_OUT_LEN_MAX 16384u
 #endif
@@ -192,6 +194,12 @@
  * backend's error. 8..65536. 4 B each, once. */
 #ifndef LIMPET_JSON_KEYS_MAX
 #define LIMPET_JSON_KEYS_MAX 16384u
+#endif
+
+/* Bytes of a request body that nobody reads: so many are read away after the response to keep the
+ * connection, with more it is closed (Go's net/http takes 256 KiB). 0..1 MiB. No buffer. */
+#ifndef LIMPET_DRAIN_LEN_MAX
+#define LIMPET_DRAIN_LEN_MAX (64u * 1024u)
 #endif
 
 /* Connections processed in one turn of app_poll; the rest wait for the next turn. 1..1024. */
@@ -411,7 +419,7 @@
     (LIMPET_GATEWAY_CONNS   /* clients of the gateway */                                           \
      + LIMPET_STATS_CONNS   /* clients of the metrics listener */                                  \
      + LIMPET_BACKEND_CONNS /* backends and InfluxDB */                                            \
-     + LIMPET_REJECT_CONNS) /* clients that are being told 503 */
+     + 2u * LIMPET_REJECT_CONNS) /* clients without a slot, of either listener */
 
 #define LIMPET_TIMERS                                                                              \
     (LIMPET_GATEWAY_CONNS + LIMPET_STATS_CONNS /* header, body, idle deadline: one a connection */ \

@@ -111,6 +111,10 @@ int body_reader_end(struct body_reader *reader);
 void message_write_status_line(struct out *out, unsigned status);
 /* Bytes that a value must not have (CR, LF, NUL and other controls but tab) are left out. */
 void message_write_field(struct out *out, struct slice name, struct slice value);
+/* A Date field's value, "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7); years
+ * 1970..9999. */
+#define MESSAGE_DATE_LEN 29
+void message_write_date(char text[MESSAGE_DATE_LEN], int64_t unix_s);
 const char *message_reason(unsigned status); /* "OK", "Not Found", ...; "Status" when unknown */
 
 #endif

@@ -111,3 +111,39 @@ void message_write_field(struct out *out, struct slice name, struct slice value)
     }
     out_text(out, "\r\n");
 }
+
+/* Days to a date in the Gregorian calendar: eras of 400 years, years from March, so that the leap
+ * day is the last of its year. */
+void message_write_date(char text[MESSAGE_DATE_LEN], int64_t unix_s)
+{
+    static const char day_names[] = "ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
+    static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    uint32_t days = (uint32_t)(unix_s / 86400);
+    uint32_t second = (uint32_t)(unix_s % 86400);
+    uint32_t since_0000_03 = days + 719468u;
+    uint32_t era = since_0000_03 / 146097u;
+    uint32_t day_of_era = since_0000_03 % 146097u;
+    uint32_t year_of_era =
+        (day_of_era - day_of_era / 1460u + day_of_era / 36524u - day_of_era / 146096u) / 365u;
+    uint32_t day_of_year = day_of_era - (365u * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t march_month = (5u * day_of_year + 2u) / 153u;
+    uint32_t day = day_of_year - (153u * march_month + 2u) / 5u + 1u;
+    uint32_t month = march_month < 10 ? march_month + 2 : march_month - 10; /* from 0 */
+    uint32_t year = 400u * era + year_of_era + (month < 2 ? 1 : 0);
+    struct out out;
+    out_init(&out, text, MESSAGE_DATE_LEN);
+    out_bytes(&out, day_names + 3 * (days % 7), 3);
+    out_text(&out, ", ");
+    out_u64_pad(&out, day, 2);
+    out_char(&out, ' ');
+    out_bytes(&out, month_names + 3 * month, 3);
+    out_char(&out, ' ');
+    out_u64_pad(&out, year, 4);
+    out_char(&out, ' ');
+    out_u64_pad(&out, second / 3600, 2);
+    out_char(&out, ':');
+    out_u64_pad(&out, second / 60 % 60, 2);
+    out_char(&out, ':');
+    out_u64_pad(&out, second % 60, 2);
+    out_text(&out, " GMT");
+}

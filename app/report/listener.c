@@ -1,0 +1,130 @@
+#include "report/listener.h"
+
+#include <assert.h>
+
+static void on_request(void *ctx, struct server_conn *c);
+static void on_progress(void *ctx, struct server_conn *c);
+static void on_gone(void *ctx, struct server_conn *c, int err);
+static bool is_stats_path(struct slice path);
+static void refuse_method(struct server_conn *c);
+static void begin_stats(struct report *report, struct server_conn *c);
+static void send_stats(struct report *report, struct server_conn *c);
+static void close_answer(struct report *report, struct server_conn *c);
+
+/* ---- Life cycle ------------------------------------------------------------------------------ */
+
+void report_init(struct report *report, struct metrics *metrics, const char *const *argv, int argc)
+{
+    report_stats_init(&report->stats, metrics, argv, argc);
+    report->free = NULL;
+    for (size_t i = LIMPET_STATS_CONNS; i > 0; i--) {
+        report->answers[i - 1].next = report->free;
+        report->free = &report->answers[i - 1];
+    }
+}
+
+struct server_handler report_handler(struct report *report)
+{
+    return (struct server_handler){
+        .ctx = report, .request = on_request, .progress = on_progress, .gone = on_gone};
+}
+
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+static void on_request(void *ctx, struct server_conn *c)
+{
+    const struct message_head *request = server_request(c);
+    bool readable = slice_equal(request->method, SLICE_LIT("GET")) ||
+                    slice_equal(request->method, SLICE_LIT("HEAD"));
+    c->user = NULL;
+    if (!is_stats_path(request->path)) {
+        server_answer(c, 404, SLICE_LIT("text/plain; charset=utf-8"),
+                      SLICE_LIT("404 page not found; the metrics are at /__stats\n"));
+    } else if (!readable) {
+        refuse_method(c);
+    } else {
+        begin_stats(ctx, c);
+    }
+}
+
+static void on_progress(void *ctx, struct server_conn *c)
+{
+    if (c->user != NULL) {
+        send_stats(ctx, c);
+    }
+}
+
+static void on_gone(void *ctx, struct server_conn *c, int err)
+{
+    (void)err;
+    if (c->user != NULL) {
+        close_answer(ctx, c);
+    }
+}
+
+/* The reference serves /__stats and redirects the form with a slash; its documentation names the form
+ * with the slash. Both are served. */
+static bool is_stats_path(struct slice path)
+{
+    return slice_equal(path, SLICE_LIT("/__stats")) || slice_equal(path, SLICE_LIT("/__stats/"));
+}
+
+static void refuse_method(struct server_conn *c)
+{
+    server_begin(c, 405, FRAMING_LENGTH, 0);
+    server_field(c, SLICE_LIT("Allow"), SLICE_LIT("GET, HEAD"));
+    int err = server_head_end(c);
+    assert(err == LIMPET_OK);
+    (void)err;
+    server_end(c);
+}
+
+/* ---- The answer ------------------------------------------------------------------------------ */
+
+static void begin_stats(struct report *report, struct server_conn *c)
+{
+    struct report_answer *answer = report->free;
+    assert(answer != NULL && "one answer a connection");
+    report->free = answer->next;
+    c->user = answer;
+    report_stats_open(&report->stats, &answer->reader);
+    uint64_t len = 0;
+    bool known = report_stats_length(&answer->reader, &len);
+    server_begin(c, 200, known ? FRAMING_LENGTH : FRAMING_CHUNKED, len);
+    server_field(c, SLICE_LIT("Content-Type"), SLICE_LIT("application/json; charset=utf-8"));
+    int err = server_head_end(c);
+    assert(err == LIMPET_OK);
+    (void)err;
+    send_stats(report, c);
+}
+
+/* As far as there is room; goes on in `progress`. */
+static void send_stats(struct report *report, struct server_conn *c)
+{
+    struct report_answer *answer = c->user;
+    struct slice bytes;
+    int more = report_stats_peek(&report->stats, &answer->reader, &bytes);
+    while (more > 0) {
+        size_t taken = server_write(c, bytes.ptr, bytes.len);
+        report_stats_consume(&answer->reader, taken);
+        if (taken < bytes.len) {
+            return;
+        }
+        more = report_stats_peek(&report->stats, &answer->reader, &bytes);
+    }
+    close_answer(report, c);
+    if (more == 0) {
+        server_end(c);
+    } else {
+        server_cut(c);
+    }
+}
+
+static void close_answer(struct report *report, struct server_conn *c)
+{
+    struct report_answer *answer = c->user;
+    report_stats_close(&report->stats, &answer->reader);
+    c->user = NULL;
+    answer->next = report->free;
+    report->free = answer;
+}
