@@ -1,0 +1,50 @@
+/* What a board supplies to port/baremetal: console, clock, idle, network, reset.
+ *
+ * A board is a folder: these functions, a linker script, its CMake part (board.cmake), the sizes
+ * (limpet_board.h) and, where QEMU has the machine, its command line. docs/PORTING.md is the
+ * checklist. Everything is called from the one loop; interrupts stay masked and only end
+ * board_idle(). */
+#ifndef LIMPET_BOARD_H
+#define LIMPET_BOARD_H
+
+#include "base/slice.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct netif;
+
+/* First call after RAM is set up: console and clock work afterwards. */
+void board_init(void);
+/* "mps2-an385"; for the log. */
+const char *board_name(void);
+
+/* Waits until all bytes are accepted by the console. Works in a panic too: needs no interrupt. */
+void board_console_write(const char *bytes, size_t len);
+
+/* Monotonic nanoseconds since board_init, resolution 1 us or better. */
+uint64_t board_now_ns(void);
+
+/* Sleeps until a frame comes, at most until deadline_ns; may return early. Returns at once when a
+ * frame waits already. */
+void board_idle(uint64_t deadline_ns);
+
+/* For lwIP's netif_add: sets up the NIC, its MAC address and its output. */
+signed char board_netif_init(struct netif *netif);
+/* Hands at most `budget` received frames to lwIP; returns how many. */
+unsigned board_netif_poll(struct netif *netif, unsigned budget);
+
+/* What went wrong with frames since the start. */
+struct board_netif_counts {
+    uint32_t frames_dropped; /* no room: in the driver's ring, or no pbuf */
+    uint32_t frames_bad;     /* refused by the NIC's own checks */
+};
+const struct board_netif_counts *board_netif_counts(void);
+
+/* The configuration partition as it lies in memory, whatever it holds. */
+struct slice board_config_partition(void);
+
+/* Keeps .retained. */
+_Noreturn void board_reset(void);
+
+#endif

@@ -1,0 +1,30 @@
+/* Table sizes "standard": 16 endpoints, 8 + 2 client slots, 4 backend connections, two 4 kB bodies,
+ * 72 histograms. What each costs: app_config.h for the unit, docs/SIZES.md for the sum. */
+#ifndef LIMPET_SIZES_STANDARD_H
+#define LIMPET_SIZES_STANDARD_H
+
+#define LIMPET_CONFIG_TEXT_LEN_MAX 65536u
+#define LIMPET_ENDPOINTS_MAX 16u
+#define LIMPET_BACKENDS_MAX 24u
+#define LIMPET_HOSTS_MAX 8u
+#define LIMPET_HOST_REFS_MAX 32u
+#define LIMPET_SEGMENTS_MAX 96u
+#define LIMPET_CONFIG_STRINGS_LEN_MAX 1024u
+#define LIMPET_FINDINGS_MAX 16u
+
+#define LIMPET_GATEWAY_CONNS 8u
+#define LIMPET_STATS_CONNS 2u
+#define LIMPET_BACKEND_CONNS 4u
+#define LIMPET_BODIES 2u
+
+#define LIMPET_HISTOGRAMS 72u
+#define LIMPET_SPOOL_LEN 6144u
+
+#define LIMPET_PBUFS 24u
+#define LIMPET_TCP_SEGS 64u
+#define LIMPET_LWIP_REF_PBUFS 32u
+#define LIMPET_LWIP_HEAP_LEN 8192u
+
+#include "sizes/common.h"
+
+#endif

@@ -1,0 +1,172 @@
+/* The firmware's main: configuration from its partition, network up, then the loop that every port
+ * has. */
+#include "app.h"
+#include "board/board.h"
+#include "network.h"
+#include "panic.h"
+#include "partition.h"
+
+#include <string.h>
+
+#define PREFIX_CONFIG "[SERVICE: Configuration]"
+#define PREFIX_START "[SERVICE: Firmware]"
+
+/* What runs when the partition cannot be used: the metrics listener, and no endpoint. */
+static const char safe_config[] =
+    "{\"version\":3,\"extra_config\":{\"telemetry/metrics\":{\"listen_address\":\":8090\"}}}";
+
+/* What limpet.firmware. shows. */
+struct state {
+    bool safe_default; /* the partition could not be used */
+    bool after_panic;  /* the run before ended in one */
+};
+
+static struct {
+    struct app app;
+    struct network network;
+    struct log log; /* while the application's own is not there yet */
+    struct partition partition;
+    struct state state;
+} firmware;
+
+static const struct metrics_value state_values[] = {
+    METRICS_FIELD(METRICS_GAUGE, "firmware.after_panic", struct state, after_panic),
+    METRICS_FIELD(METRICS_GAUGE, "firmware.safe_default", struct state, safe_default),
+};
+static const struct metrics_value netif_values[] = {
+    METRICS_FIELD(METRICS_COUNTER, "netif.frames_bad", struct board_netif_counts, frames_bad),
+    METRICS_FIELD(METRICS_COUNTER, "netif.frames_dropped", struct board_netif_counts,
+                  frames_dropped),
+};
+
+static void greet(void);
+static void load(void);
+static void load_safe_default(const char *problem);
+static void report_finding(void *ctx, const struct config_finding *finding);
+static void start_core(void);
+static void add_values(struct metrics *m);
+static void turn(void);
+
+int main(void)
+{
+    board_init();
+    log_init(&firmware.log, port_log_sink, NULL, LOG_INFO);
+    greet();
+    load();
+    network_start(&firmware.network, &firmware.log);
+    start_core();
+    log_line(&firmware.log, LOG_INFO, PREFIX_START, "READY");
+    for (;;) {
+        turn();
+    }
+}
+
+static void greet(void)
+{
+    struct out *out = log_begin(&firmware.log, LOG_INFO, PREFIX_START);
+    out_text(out, "limpet " LIMPET_VERSION " on ");
+    out_text(out, board_name());
+    log_end(&firmware.log);
+    const char *reason = panic_last_reason();
+    if (reason == NULL) {
+        return;
+    }
+    firmware.state.after_panic = true;
+    out = log_begin(&firmware.log, LOG_ERROR, PREFIX_START);
+    out_text(out, "the run before ended in a panic: ");
+    out_text(out, reason);
+    log_end(&firmware.log);
+    panic_forget();
+}
+
+/* ---- Configuration ----------------------------------------------------------------------------
+ */
+
+static void load(void)
+{
+    int err = partition_open(board_config_partition(), &firmware.partition);
+    if (err != LIMPET_OK) {
+        load_safe_default(partition_problem(err));
+        return;
+    }
+    err = app_load(&firmware.app, firmware.partition.config, report_finding, NULL);
+    if (err != LIMPET_OK) {
+        load_safe_default("krakend.json was refused");
+    }
+}
+
+static void load_safe_default(const char *problem)
+{
+    firmware.state.safe_default = true;
+    struct out *out = log_begin(&firmware.log, LOG_ERROR, PREFIX_CONFIG);
+    out_text(out, problem);
+    out_text(out, "; the safe default runs: metrics listener only");
+    log_end(&firmware.log);
+    memset(&firmware.app, 0, sizeof(firmware.app));
+    if (app_load(&firmware.app, SLICE_LIT(safe_config), report_finding, NULL) != LIMPET_OK) {
+        panic("the safe default was refused");
+    }
+}
+
+static void report_finding(void *ctx, const struct config_finding *finding)
+{
+    (void)ctx;
+    if (finding->kind == CONFIG_NO_EFFECT) {
+        return;
+    }
+    struct out *out = log_begin(&firmware.log, finding->kind == CONFIG_ERROR ? LOG_ERROR : LOG_WARN,
+                                PREFIX_CONFIG);
+    out_u64(out, finding->line);
+    out_char(out, ':');
+    out_u64(out, finding->column);
+    out_text(out, ": ");
+    out_put(out, finding->path);
+    out_text(out, finding->path.len > 0 ? ": " : "");
+    out_put(out, finding->message);
+    log_end(&firmware.log);
+}
+
+/* ---- Core -------------------------------------------------------------------------------------
+ */
+
+static struct port_time read_time(void)
+{
+    return (struct port_time){.mono_ns = board_now_ns(), .unix_ns = 0};
+}
+
+static void start_core(void)
+{
+    static const char *const argv[] = {"limpet"};
+    bool published = (firmware.partition.flags & PARTITION_FLAG_PUBLISHED) != 0;
+    const struct app_options options = {
+        .host_name = port_host_name(),
+        .loopback_ip4 = published ? network_gateway_ip4(&firmware.network) : 0,
+        .argv = argv,
+        .argc = 1,
+    };
+    const struct port_time now = read_time();
+    int err = app_init(&firmware.app, &options, &now);
+    if (err != LIMPET_OK) {
+        panic(limpet_err_text(err));
+    }
+    add_values(&firmware.app.metrics);
+}
+
+static void add_values(struct metrics *m)
+{
+    metrics_add_values(m, state_values, sizeof(state_values) / sizeof(state_values[0]),
+                       &firmware.state);
+    metrics_add_values(m, netif_values, sizeof(netif_values) / sizeof(netif_values[0]),
+                       board_netif_counts());
+}
+
+static void turn(void)
+{
+    bool more_frames = network_poll(&firmware.network);
+    const struct port_time now = read_time();
+    uint64_t core_ns = app_poll(&firmware.app, &now);
+    uint64_t lwip_ns = network_next_ns(now.mono_ns);
+    if (!more_frames) {
+        board_idle(core_ns < lwip_ns ? core_ns : lwip_ns);
+    }
+}

@@ -1,0 +1,88 @@
+#include "network.h"
+
+#include "board/board.h"
+#include "panic.h"
+#include "platform.h"
+
+#include "app_config.h"
+#include "net/net.h"
+
+#include "lwip/dhcp.h"
+#include "lwip/init.h"
+#include "lwip/timeouts.h"
+#include "netif/ethernet.h"
+
+/* Frames handed to lwIP before its timers and the core get their turn. */
+#define FRAMES_PER_TURN 8u
+
+#define STILL_WAITING_MS 10000u
+
+#define PREFIX "[SERVICE: Network]"
+
+static void add_netif(struct network *network);
+static void wait_for_address(struct network *network);
+
+void network_start(struct network *network, struct log *log)
+{
+    network->log = log;
+    lwip_init();
+    add_netif(network);
+    wait_for_address(network);
+    struct out *out = log_begin(log, LOG_INFO, PREFIX);
+    out_text(out, "address ");
+    net_ip4_text(out, network_ip4(network));
+    out_text(out, " from DHCP, host name ");
+    out_text(out, platform_host_name());
+    log_end(log);
+}
+
+static void add_netif(struct network *network)
+{
+    struct netif *netif = &network->netif;
+    if (netif_add_noaddr(netif, NULL, board_netif_init, ethernet_input) == NULL) {
+        panic("the network controller does not answer");
+    }
+    platform_init(netif->hwaddr);
+    netif_set_hostname(netif, platform_host_name());
+    netif_set_default(netif);
+    netif_set_up(netif);
+    if (dhcp_start(netif) != ERR_OK) {
+        panic("no memory for DHCP");
+    }
+}
+
+static void wait_for_address(struct network *network)
+{
+    uint64_t complain_ns = board_now_ns() + LIMPET_MS_TO_NS(STILL_WAITING_MS);
+    while (!dhcp_supplied_address(&network->netif)) {
+        uint64_t now_ns = board_now_ns();
+        if (now_ns >= complain_ns) {
+            log_line(network->log, LOG_WARN, PREFIX, "still no address from DHCP");
+            complain_ns = now_ns + LIMPET_MS_TO_NS(STILL_WAITING_MS);
+        }
+        board_idle(network_next_ns(now_ns));
+        (void)network_poll(network);
+    }
+}
+
+bool network_poll(struct network *network)
+{
+    unsigned frames = board_netif_poll(&network->netif, FRAMES_PER_TURN);
+    sys_check_timeouts();
+    return frames == FRAMES_PER_TURN;
+}
+
+uint64_t network_next_ns(uint64_t now_ns)
+{
+    return now_ns + LIMPET_MS_TO_NS(sys_timeouts_sleeptime());
+}
+
+uint32_t network_ip4(const struct network *network)
+{
+    return lwip_ntohl(ip4_addr_get_u32(netif_ip4_addr(&network->netif)));
+}
+
+uint32_t network_gateway_ip4(const struct network *network)
+{
+    return lwip_ntohl(ip4_addr_get_u32(netif_ip4_gw(&network->netif)));
+}

@@ -1,0 +1,26 @@
+/* lwIP on the board's NIC: started once, polled in every turn. */
+#ifndef LIMPET_BAREMETAL_NETWORK_H
+#define LIMPET_BAREMETAL_NETWORK_H
+
+#include "base/log.h"
+
+#include "lwip/netif.h"
+
+/* For static placement; do not touch the fields. */
+struct network {
+    struct netif netif;
+    struct log *log;
+};
+
+/* Brings up lwIP, the NIC and DHCP, and waits until an address is there: as long as it takes, with
+ * a log line every ten seconds. Panics without a NIC. */
+void network_start(struct network *network, struct log *log);
+/* Frames in, lwIP's timers. True: more frames may wait. */
+bool network_poll(struct network *network);
+/* Monotonic time of lwIP's next timer. */
+uint64_t network_next_ns(uint64_t now_ns);
+
+uint32_t network_ip4(const struct network *network);         /* host byte order */
+uint32_t network_gateway_ip4(const struct network *network); /* host byte order, 0 = none */
+
+#endif

@@ -1,0 +1,39 @@
+#include "panic.h"
+
+#include "base/crc.h"
+#include "board/board.h"
+
+#include <string.h>
+
+#define PANIC_MAGIC 0x4C504E43u
+
+/* Lies in memory that a reset keeps; after power-on it is noise, hence the magic and the CRC. */
+static struct {
+    uint32_t magic;
+    uint32_t crc; /* of reason */
+    char reason[120];
+} record __attribute__((section(".retained")));
+
+_Noreturn void panic(const char *reason)
+{
+    size_t len = strlen(reason);
+    memset(record.reason, 0, sizeof(record.reason));
+    memcpy(record.reason, reason, len < sizeof(record.reason) ? len : sizeof(record.reason) - 1);
+    record.crc = crc32_update(0, record.reason, sizeof(record.reason));
+    record.magic = PANIC_MAGIC;
+    board_console_write("PANIC: ", 7);
+    board_console_write(reason, len);
+    board_console_write("\r\n", 2);
+    board_reset();
+}
+
+const char *panic_last_reason(void)
+{
+    uint32_t crc = crc32_update(0, record.reason, sizeof(record.reason));
+    return record.magic == PANIC_MAGIC && record.crc == crc ? record.reason : NULL;
+}
+
+void panic_forget(void)
+{
+    record.magic = 0;
+}

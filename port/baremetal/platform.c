@@ -1,0 +1,113 @@
+/* What port.h and lwIP ask of a port, on bare metal. */
+#include "platform.h"
+
+#include "board/board.h"
+#include "panic.h"
+
+#include "base/out.h"
+#include "port/port.h"
+
+#include "arch/cc.h"
+#include "lwip/sys.h"
+
+#include <assert.h>
+
+static struct {
+    uint32_t lwip_random;
+    char host_name[20]; /* "limpet-" and 12 digits */
+} platform = {.lwip_random = 1};
+
+/* ---- Name and random numbers ------------------------------------------------------------------
+ */
+
+void platform_init(const uint8_t mac[6])
+{
+    struct out out;
+    out_init(&out, platform.host_name, sizeof(platform.host_name) - 1);
+    out_text(&out, "limpet-");
+    for (unsigned i = 0; i < 6; i++) {
+        out_hex(&out, mac[i], 2);
+    }
+    uint32_t low = (uint32_t)mac[5] << 24 | (uint32_t)mac[4] << 16 | (uint32_t)mac[3] << 8;
+    platform.lwip_random = (uint32_t)board_now_ns() ^ low;
+    platform.lwip_random |= 1u; /* never 0 */
+}
+
+const char *platform_host_name(void)
+{
+    return platform.host_name;
+}
+
+struct slice port_host_name(void)
+{
+    return slice_from_cstr(platform.host_name);
+}
+
+/* lwIP's ports, transaction ids and sequence numbers only: no key is made from it. xorshift32
+ * (Marsaglia 2003). */
+uint32_t port_lwip_rand(void)
+{
+    uint32_t x = platform.lwip_random;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    platform.lwip_random = x;
+    return x;
+}
+
+bool port_entropy(void *buf, size_t len)
+{
+    (void)buf;
+    (void)len;
+    return false; /* no stored seed, no generator: callers refuse what needs one */
+}
+
+/* ---- Clock and console ------------------------------------------------------------------------
+ */
+
+uint32_t sys_now(void)
+{
+    return (uint32_t)(board_now_ns() / 1000000u);
+}
+
+/* "12.345 INFO: [SERVICE: Stats] ...": seconds since boot, as the wall clock may not be known. */
+bool port_log_sink(void *ctx, enum log_level level, struct slice line)
+{
+    (void)ctx;
+    (void)level;
+    char text[28];
+    struct out out;
+    uint64_t ms = board_now_ns() / 1000000u;
+    out_init(&out, text, sizeof(text));
+    out_u64(&out, ms / 1000u);
+    out_char(&out, '.');
+    out_u64_pad(&out, ms % 1000u, 3);
+    out_char(&out, ' ');
+    struct slice head = out_slice(&out);
+    board_console_write(head.ptr, head.len);
+    board_console_write(line.ptr, line.len);
+    board_console_write("\r\n", 2);
+    return true;
+}
+
+/* ---- Assertions -------------------------------------------------------------------------------
+ */
+
+void port_lwip_panic(const char *text, const char *file, int line)
+{
+    (void)text;
+    platform_assert_failed(file, line);
+}
+
+_Noreturn void platform_assert_failed(const char *file, int line)
+{
+    char text[100];
+    struct out out;
+    out_init(&out, text, sizeof(text) - 1);
+    out_text(&out, "assertion ");
+    out_text(&out, file);
+    out_char(&out, ':');
+    out_u64(&out, (uint64_t)line);
+    text[out_slice(&out).len] = '\0';
+    panic(text);
+}

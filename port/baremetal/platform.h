@@ -1,0 +1,12 @@
+/* What the firmware's main sets up for port.h and lwIP. */
+#ifndef LIMPET_BAREMETAL_PLATFORM_H
+#define LIMPET_BAREMETAL_PLATFORM_H
+
+#include <stdint.h>
+
+/* Once the NIC has told its address: the host name and lwIP's random numbers come from it. */
+void platform_init(const uint8_t mac[6]);
+/* "limpet-" and the MAC, so that InfluxDB's host tag is never empty and never the same twice. */
+const char *platform_host_name(void);
+
+#endif
