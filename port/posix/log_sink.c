@@ -1,4 +1,4 @@
-/* The log on stderr: "2026-11-23T03:45:12.123Z INFO [SERVICE: Stats] ...", one write() a line. */
+/* The log on stderr: "2026-11-23T03:45:12.123Z INFO: [SERVICE: Stats] ...", one write() a line. */
 #include "base/log.h"
 #include "clock.h"
 #include "port/port.h"
@@ -9,12 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Time, level and newline around a line of the core. */
-#define LINE_LEN_MAX (LIMPET_LOG_LINE_MAX + 64u)
+/* Time and newline around a line of the core. */
+#define LINE_LEN_MAX (LIMPET_LOG_LINE_MAX + 32u)
 
 _Static_assert(LINE_LEN_MAX <= 4096, "a pipe that polls writable takes PIPE_BUF bytes at once");
 
-static bool write_line(enum log_level level, struct slice line);
+static bool write_line(struct slice line);
 static bool stderr_has_room(void);
 
 /* Never waits for a reader: a line that a full pipe or a stopped terminal does not take is dropped.
@@ -23,24 +23,26 @@ bool port_log_sink(void *ctx, enum log_level level, struct slice line)
 {
     static uint64_t dropped;
     (void)ctx;
+    (void)level; /* stands in the line */
+    (void)level;
     if (dropped > 0) {
         char text[80];
-        int len = snprintf(text, sizeof(text), "[SERVICE: Log] %llu lines were dropped here",
-                           (unsigned long long)dropped);
-        if (!write_line(LOG_WARN, slice_of(text, (size_t)len))) {
+        int len = snprintf(text, sizeof(text), "%s: [SERVICE: Log] %llu lines were dropped here",
+                           log_level_name(LOG_WARN), (unsigned long long)dropped);
+        if (!write_line(slice_of(text, (size_t)len))) {
             dropped++;
             return false;
         }
         dropped = 0;
     }
-    if (!write_line(level, line)) {
+    if (!write_line(line)) {
         dropped++;
         return false;
     }
     return true;
 }
 
-static bool write_line(enum log_level level, struct slice line)
+static bool write_line(struct slice line)
 {
     int64_t unix_ms = clock_unix_ns() / 1000000;
     time_t unix_s = (time_t)(unix_ms / 1000);
@@ -48,8 +50,8 @@ static bool write_line(enum log_level level, struct slice line)
     char text[LINE_LEN_MAX];
     gmtime_r(&unix_s, &utc);
     size_t used = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-    int len = snprintf(text + used, sizeof(text) - used, ".%03dZ %s %.*s\n", (int)(unix_ms % 1000),
-                       log_level_name(level), (int)line.len, line.ptr);
+    int len = snprintf(text + used, sizeof(text) - used, ".%03dZ %.*s\n", (int)(unix_ms % 1000),
+                       (int)line.len, line.ptr);
     used += (size_t)len;
     if (used >= sizeof(text)) {
         used = sizeof(text);

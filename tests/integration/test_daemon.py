@@ -13,7 +13,7 @@ import time
 import lib
 
 QUICKSTART = os.path.join(lib.ROOT, "port", "posix", "quickstart.json")
-LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR|CRITICAL) \S")
+LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR|CRITICAL): \S")
 SANITIZED = "asan" in lib.LIMPETD
 
 
@@ -82,7 +82,7 @@ def test_check_good():
 
 
 def test_check_shows_influx():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1")],
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)],
                         influx={"address": "http://127.0.0.1:8086", "ttl": "25s", "db": "edge",
                                 "username": "u", "password": "p", "buffer_size": 100})
     with written(json.dumps(config)) as file:
@@ -131,13 +131,13 @@ def run_with_taken(key_address, config, port):
             done = lib.run("run", "-c", file.name)
     assert done.returncode == 1, done
     lines = done.stderr.splitlines()
-    assert len(lines) == 1 and " CRITICAL " in lines[0], done.stderr
+    assert len(lines) == 1 and " CRITICAL: " in lines[0], done.stderr
     assert f"cannot listen on {key_address}" in lines[0], lines
     assert "Address already in use" in lines[0], lines
 
 
 def test_taken_ports():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)])
     stats = config["extra_config"]["telemetry/metrics"]["listen_address"]
     port = config["port"]
     run_with_taken(f"127.0.0.1:{port} (\"port\"", config, port)
@@ -147,7 +147,7 @@ def test_taken_ports():
 
 
 def test_listens_where_it_is_told():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)])
     with lib.Limpetd(config) as daemon:
         assert connects("127.0.0.1", daemon.port) and connects("127.0.0.1", daemon.stats_port)
         assert not connects("127.0.0.2", daemon.port)
@@ -160,14 +160,14 @@ def test_listens_where_it_is_told():
 
 
 def test_endpoint_disabled_closes_that_listener_only():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1")], metrics={"endpoint_disabled": True})
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)], metrics={"endpoint_disabled": True})
     with lib.Limpetd(config) as daemon:
         assert daemon.get("/__health").status == 200
         assert not connects("127.0.0.1", daemon.stats_port)
 
 
 def test_port_option_wins():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)])
     with lib.Limpetd(config, "-p", str(lib.free_port())) as daemon:
         assert daemon.port != config["port"]
         assert daemon.get("/__health").status == 200
@@ -177,8 +177,8 @@ def test_port_option_wins():
 # ---- Start ---------------------------------------------------------------------------------------
 
 def test_log_and_urls():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1"),
-                         lib.endpoint("/user/{id}", "http://127.0.0.1:1", method="POST")])
+    config = lib.config([lib.endpoint("/a", lib.NOBODY),
+                         lib.endpoint("/user/{id}", lib.NOBODY, method="POST")])
     with lib.Limpetd(config) as daemon:
         daemon.wait_log(rf"\[SERVICE: Stats\] .*{re.escape(daemon.stats_url)}")
         daemon.wait_log(rf"\[SERVICE: Gateway\] .*{re.escape(daemon.url)}/")
@@ -190,7 +190,7 @@ def test_log_and_urls():
 
 
 def test_debug_option():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)])
     with lib.Limpetd(config) as daemon:
         assert daemon.get("/__debug/x").status == 404
     with lib.Limpetd(config, "-d") as daemon:
@@ -216,7 +216,7 @@ def test_quick_start():
 
 def test_memory_at_start():
     """The tables are large and untouched: hundreds of MB of address space, a few of memory."""
-    with lib.Limpetd(lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])) as daemon:
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
         if not SANITIZED:
             assert daemon.memory_kb() < 64 * 1024, daemon.memory_kb()
 
@@ -224,7 +224,7 @@ def test_memory_at_start():
 # ---- Stop ----------------------------------------------------------------------------------------
 
 def test_clean_stop_by_each_signal():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         with lib.Limpetd(config) as daemon:  # the same ports again, at once
             daemon.get("/__health")
@@ -237,7 +237,7 @@ def test_clean_stop_by_each_signal():
 
 
 def test_sighup_under_nohup():
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)])
     with lib.Limpetd(config, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as daemon:
         daemon.process.send_signal(signal.SIGHUP)
         assert daemon.get("/__health").status == 200
@@ -288,7 +288,7 @@ def test_second_signal_ends_at_once():
 
 def test_stop_with_a_full_log_pipe():
     """Nobody reads stderr: the daemon goes on serving and still stops cleanly."""
-    config = lib.config([lib.endpoint("/a", "http://127.0.0.1:1", timeout="100ms")])
+    config = lib.config([lib.endpoint("/a", lib.NOBODY, timeout="100ms")])
     reader, writer = os.pipe()
     with written(json.dumps(config)) as file:
         with subprocess.Popen([lib.LIMPETD, "run", "-c", file.name], stdin=subprocess.DEVNULL,
@@ -306,7 +306,7 @@ def test_stop_with_a_full_log_pipe():
 
 def test_burst_of_connections():
     """Connected all at once; the kernel must not refuse or delay any for want of a backlog."""
-    with lib.Limpetd(lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])) as daemon:
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
         for count in (64, 256):
             clients = [socket.socket() for _ in range(count)]
             for client in clients:
@@ -322,7 +322,7 @@ def test_burst_of_connections():
 
 def test_connection_per_request():
     """Client ports come round again soon: connections that lwIP remembers must not be in the way."""
-    with lib.Limpetd(lib.config([lib.endpoint("/a", "http://127.0.0.1:1")])) as daemon:
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
         slowest = 0.0
         for _ in range(5000 if lib.FULL else 500):
             start = time.monotonic()
