@@ -25,6 +25,8 @@ struct place {
 
 static bool locate(const struct metrics *m, size_t index, struct place *place);
 static bool locate_id(const struct metrics *m, uint32_t id, struct place *place);
+static void describe_id(const struct metrics *m, uint32_t id, const struct place *place,
+                        struct metrics_view *view);
 static size_t fixed_end(const struct metrics *m);
 static bool slot_in_use(const struct endpoint_series *s, unsigned slot);
 static void describe(const struct metrics *m, const struct place *place, struct metrics_view *view);
@@ -70,24 +72,32 @@ bool metrics_describe(const struct metrics *m, uint32_t id, struct metrics_view 
     if (!locate_id(m, id, &place)) {
         return false;
     }
-    describe(m, &place, view);
-    if (place.family == METRICS_RESPONSE_STATUS_CODE) {
-        view->status = (uint16_t)((id - fixed_end(m)) % CODE_IDS);
-        view->id = id;
-    }
+    describe_id(m, id, &place, view);
     return true;
 }
 
 bool metrics_series_by_id(const struct metrics *m, uint32_t id, struct metrics_view *view)
 {
     struct place place;
-    if (!locate_id(m, id, &place) || !metrics_describe(m, id, view)) {
+    if (!locate_id(m, id, &place)) {
         return false;
     }
+    describe_id(m, id, &place, view);
     if (place.family != METRICS_RESPONSE_STATUS_CODE || place.part <= LIMPET_STATUS_SLOTS) {
         fill(m, &place, view);
     }
     return true;
+}
+
+/* The code is in the id, also where it has no slot. */
+static void describe_id(const struct metrics *m, uint32_t id, const struct place *place,
+                        struct metrics_view *view)
+{
+    describe(m, place, view);
+    if (place->family == METRICS_RESPONSE_STATUS_CODE) {
+        view->status = (uint16_t)((id - fixed_end(m)) % CODE_IDS);
+        view->id = id;
+    }
 }
 
 size_t metrics_status_count(const struct metrics *m)

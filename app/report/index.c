@@ -20,7 +20,7 @@ static void response_key(const struct metrics_view *view, struct index_key *key)
 
 #define SUFFIX(text, field)                                                                        \
     {                                                                                              \
-        {text, sizeof(text) - 1}, {text "\": ", sizeof(text) + 2}, field                           \
+        {text, sizeof(text) - 1}, text "\": ", sizeof(text) + 2, field                             \
     }
 
 static const struct index_suffix number_suffixes[] = {SUFFIX("", FIELD_COUNT)};
@@ -75,6 +75,8 @@ const struct index_suffix *index_suffixes(enum metrics_kind kind, unsigned *coun
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
+/* Between two keys. */
+#define LEAD ",\n\""
 #define TEXT(literal)                                                                              \
     {                                                                                              \
         literal, sizeof(literal) - 1                                                               \
@@ -83,8 +85,8 @@ const struct index_suffix *index_suffixes(enum metrics_kind kind, unsigned *coun
 static void proxy_key(const struct metrics_view *view, struct index_key *key)
 {
     static const struct slice requests[2] = {
-        TEXT("krakend.proxy.requests.layer.pipe.name."),
-        TEXT("krakend.proxy.requests.layer.backend.name."),
+        TEXT(LEAD "krakend.proxy.requests.layer.pipe.name."),
+        TEXT(LEAD "krakend.proxy.requests.layer.backend.name."),
     };
     static const struct slice requests_tail[4] = {
         TEXT(".complete.false.error.false"),
@@ -93,8 +95,8 @@ static void proxy_key(const struct metrics_view *view, struct index_key *key)
         TEXT(".complete.true.error.true"),
     };
     static const struct slice latency[2] = {
-        TEXT("krakend.proxy.latency.layer.pipe.name."),
-        TEXT("krakend.proxy.latency.layer.backend.name."),
+        TEXT(LEAD "krakend.proxy.latency.layer.pipe.name."),
+        TEXT(LEAD "krakend.proxy.latency.layer.backend.name."),
     };
     static const struct slice latency_tail[4] = {
         TEXT(".complete.false.error.false."),
@@ -105,13 +107,13 @@ static void proxy_key(const struct metrics_view *view, struct index_key *key)
     unsigned layer = view->layer == METRICS_BACKEND;
     unsigned labels = (view->complete ? 2u : 0u) + view->error;
     bool counts = view->family == METRICS_PROXY_REQUESTS;
-    key->part[KEY_PREFIX] = counts ? requests[layer] : latency[layer];
+    key->lead = counts ? requests[layer] : latency[layer];
     key->part[KEY_TAIL] = counts ? requests_tail[labels] : latency_tail[labels];
 }
 
 static void response_key(const struct metrics_view *view, struct index_key *key)
 {
-    key->part[KEY_PREFIX] = SLICE_LIT("krakend.router.response.");
+    key->lead = SLICE_LIT(LEAD "krakend.router.response.");
     if (view->family == METRICS_RESPONSE_STATUS) {
         key->part[KEY_TAIL] = SLICE_LIT(".status");
     } else if (view->family == METRICS_RESPONSE_SIZE) {
@@ -137,8 +139,9 @@ static void response_key(const struct metrics_view *view, struct index_key *key)
 
 void index_key(const struct metrics_view *view, struct index_key *key)
 {
-    memset(key->part, 0, sizeof(key->part));
     key->part[KEY_NAME] = view->name;
+    key->part[KEY_TAIL] = SLICE_EMPTY;
+    key->part[KEY_SUFFIX] = SLICE_EMPTY;
     switch (view->family) {
     case METRICS_PROXY_REQUESTS:
     case METRICS_PROXY_LATENCY:
@@ -151,18 +154,19 @@ void index_key(const struct metrics_view *view, struct index_key *key)
         response_key(view, key);
         break;
     case METRICS_SERVICE:
-        key->part[KEY_PREFIX] = SLICE_LIT("krakend.service.");
+        key->lead = SLICE_LIT(LEAD "krakend.service.");
         if (view->kind == METRICS_HISTOGRAM || view->kind == METRICS_TIMER) {
             key->part[KEY_TAIL] = SLICE_LIT(".");
         }
         break;
     case METRICS_LIMPET:
-        key->part[KEY_PREFIX] = SLICE_LIT("limpet.");
+        key->lead = SLICE_LIT(LEAD "limpet.");
         break;
     default:
-        key->part[KEY_PREFIX] = SLICE_LIT("krakend.router.");
+        key->lead = SLICE_LIT(LEAD "krakend.router.");
         break;
     }
+    key->part[KEY_PREFIX] = slice_skip(key->lead, sizeof(LEAD) - 1);
 }
 
 /* Bytewise over the whole keys, which exist in parts only. */

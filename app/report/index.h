@@ -11,6 +11,7 @@
 /* A key is the prefix of its family, a name, what follows it for the series, and a suffix. */
 enum { KEY_PREFIX, KEY_NAME, KEY_TAIL, KEY_SUFFIX, KEY_PARTS };
 struct index_key {
+    struct slice lead; /* the prefix with what stands before a key: `,\n"` */
     struct slice part[KEY_PARTS];
     char code[24]; /* memory of ".status.<code>.count" */
 };
@@ -39,9 +40,13 @@ enum index_field {
     FIELD_STD_DEV,
 };
 
+/* `fifteen-minute": ` */
+#define INDEX_END_LEN_MAX 20
+
 struct index_suffix {
-    struct slice text; /* of the key */
-    struct slice end;  /* the same with what closes the key: `": ` */
+    struct slice text;           /* of the key */
+    char end[INDEX_END_LEN_MAX]; /* the same with what closes the key: `": `; zeros behind it */
+    uint8_t end_len;
     enum index_field field;
 };
 

@@ -17,19 +17,26 @@ static struct stats_buffer *find_buffer(struct stats *stats);
 static bool render(struct stats *stats, struct stats_buffer *buffer);
 static bool at_end(const struct stats *stats, const struct stats_position *at);
 static bool put_line(struct stats *stats, struct out *out, struct stats_position *at);
+static unsigned read_line(const struct stats *stats, size_t line, struct metrics_view *view);
 static void next_line(const struct stats *stats, struct stats_position *at);
+static void put_keys(struct stats *stats, struct out *out, const struct metrics_view *view,
+                     size_t line, unsigned first, unsigned end);
+static void put_memstats(const struct stats *stats, struct out *out, unsigned field);
+static void put_cmdline(const struct stats *stats, struct out *out);
+static void put_series(struct stats *stats, struct out *out, const struct metrics_view *view,
+                       unsigned first, unsigned end);
+static bool keep_prefix(struct stats *stats, const struct metrics_view *view);
+static void put_stem(struct out *out, const struct index_key *key);
+static void write_prefix(struct out *out, const struct metrics_view *view);
+static void put_field(struct out *out, const struct metrics_view *view, enum index_field field);
+static double field_value(const struct metrics_view *view, enum index_field field);
+static void fill_piece(struct stats *stats, struct stats_reader *reader);
+static void fill_part(struct stats *stats, struct stats_reader *reader);
 static void put_key(struct stats *stats, struct out *out, const struct stats_position *at,
                     const struct metrics_view *view);
 static void put_value(const struct stats *stats, struct out *out, const struct stats_position *at,
                       const struct metrics_view *view);
-static void put_cmdline(const struct stats *stats, struct out *out);
-static void put_prefix(struct stats *stats, struct out *out, const struct metrics_view *view);
-static void write_prefix(struct out *out, const struct metrics_view *view);
-static void put_field(struct out *out, const struct metrics_view *view, enum index_field field);
-static void put_float(struct out *out, double v);
-static void fill_piece(struct stats *stats, struct stats_reader *reader);
-static void fill_part(struct stats *stats, struct stats_reader *reader);
-static void next_key(const struct stats *stats, struct stats_reader *reader);
+static void next_key(const struct stats *stats, struct stats_reader *reader, unsigned end);
 
 /* Go's runtime.MemStats in the order of its fields. What stands before the number; a field without
  * a number is complete. Its arrays are of no use here and empty, which Go's decoder takes. */
@@ -202,80 +209,70 @@ static bool at_end(const struct stats *stats, const struct stats_position *at)
     return at->line > memstats_line(stats) + 1;
 }
 
-static unsigned first_key(const struct stats *stats, size_t line)
-{
-    return is_entry(stats, line) ? index_entry(stats, line - 1).first : 0;
-}
-
-static unsigned end_key(const struct stats *stats, size_t line)
-{
-    if (is_entry(stats, line)) {
-        struct index_entry entry = index_entry(stats, line - 1);
-        return entry.first + entry.count;
-    }
-    return line == memstats_line(stats) ? MEMSTATS_FIELDS : 1;
-}
-
-/* The series of an entry; the view is left alone on the other lines. */
-static void read_series(const struct stats *stats, size_t line, struct metrics_view *view)
-{
-    if (is_entry(stats, line)) {
-        bool known = metrics_series_by_id(stats->metrics, index_entry(stats, line - 1).id, view);
-        assert(known);
-        (void)known;
-    }
-}
-
 /* The keys of a line, as many as fit whole. True: all of them, and `at` stands at the next line. */
 static bool put_line(struct stats *stats, struct out *out, struct stats_position *at)
 {
     struct metrics_view view;
-    read_series(stats, at->line, &view);
-    for (unsigned end = end_key(stats, at->line); at->key < end; at->key++) {
-        size_t before = out_slice(out).len;
-        put_key(stats, out, at, &view);
-        put_value(stats, out, at, &view);
+    unsigned end = read_line(stats, at->line, &view);
+    size_t before = out_slice(out).len;
+    put_keys(stats, out, &view, at->line, at->key, end);
+    if (out_err(out) == LIMPET_OK) {
+        next_line(stats, at);
+        return true;
+    }
+    out_rewind(out, before);
+    for (; at->key < end; at->key++) {
+        before = out_slice(out).len;
+        put_keys(stats, out, &view, at->line, at->key, at->key + 1);
         if (out_err(out) != LIMPET_OK) {
             out_rewind(out, before);
-            return false;
+            break;
         }
     }
-    next_line(stats, at);
-    return true;
+    return false;
+}
+
+/* Returns where the keys of the line end. Reads the series of an entry; the view of other lines is
+ * left alone. */
+static unsigned read_line(const struct stats *stats, size_t line, struct metrics_view *view)
+{
+    if (!is_entry(stats, line)) {
+        return line == memstats_line(stats) ? MEMSTATS_FIELDS : 1;
+    }
+    struct index_entry entry = index_entry(stats, line - 1);
+    bool known = metrics_series_by_id(stats->metrics, entry.id, view);
+    assert(known);
+    (void)known;
+    return entry.first + entry.count;
 }
 
 static void next_line(const struct stats *stats, struct stats_position *at)
 {
     at->line++;
-    at->key = first_key(stats, at->line);
+    at->key = is_entry(stats, at->line) ? index_entry(stats, at->line - 1).first : 0;
 }
 
-/* Everything before the number. */
-static void put_key(struct stats *stats, struct out *out, const struct stats_position *at,
-                    const struct metrics_view *view)
+static void put_keys(struct stats *stats, struct out *out, const struct metrics_view *view,
+                     size_t line, unsigned first, unsigned end)
 {
-    if (is_entry(stats, at->line)) {
-        unsigned count;
-        put_prefix(stats, out, view);
-        out_put(out, index_suffixes(view->kind, &count)[at->key].end);
-    } else if (at->line == 0) {
+    if (is_entry(stats, line)) {
+        put_series(stats, out, view, first, end);
+    } else if (line == 0) {
         put_cmdline(stats, out);
-    } else if (at->line == memstats_line(stats)) {
-        out_text(out, memstats[at->key].before);
-    } else {
+    } else if (line > memstats_line(stats)) {
         out_text(out, "\n}\n");
+    } else {
+        for (unsigned field = first; field < end; field++) {
+            out_text(out, memstats[field].before);
+            put_memstats(stats, out, field);
+        }
     }
 }
 
-static void put_value(const struct stats *stats, struct out *out, const struct stats_position *at,
-                      const struct metrics_view *view)
+static void put_memstats(const struct stats *stats, struct out *out, unsigned field)
 {
-    if (is_entry(stats, at->line)) {
-        unsigned count;
-        put_field(out, view, index_suffixes(view->kind, &count)[at->key].field);
-    } else if (at->line == memstats_line(stats) && memstats[at->key].which != NO_NUMBER) {
-        out_i64(out,
-                metrics_service(stats->metrics, (enum metrics_service)memstats[at->key].which));
+    if (memstats[field].which != NO_NUMBER) {
+        out_i64(out, metrics_service(stats->metrics, (enum metrics_service)memstats[field].which));
     }
 }
 
@@ -290,83 +287,114 @@ static void put_cmdline(const struct stats *stats, struct out *out)
     out_char(out, ']');
 }
 
-/* Separator, quote and the key up to its suffix. Neighbouring keys share it, so it is made once. */
-static void put_prefix(struct stats *stats, struct out *out, const struct metrics_view *view)
+/* ---- Keys of a series -------------------------------------------------------------------------
+ */
+
+/* The keys of a series share all but their suffix. That part is made once and kept, and the suffix
+ * of each key is written behind it. Half of a table and more are distributions without a value,
+ * whose numbers are all 0: their lines are one copy each. */
+static void put_series(struct stats *stats, struct out *out, const struct metrics_view *view,
+                       unsigned first, unsigned end)
 {
-    if (stats->key_id != view->id) {
-        struct out key;
-        out_init(&key, stats->key, sizeof(stats->key));
-        write_prefix(&key, view);
-        if (out_err(&key) != LIMPET_OK) {
-            stats->key_id = NO_KEY;
+    unsigned count;
+    const struct index_suffix *suffixes = index_suffixes(view->kind, &count);
+    bool kept = keep_prefix(stats, view);
+    bool empty = view->kind == METRICS_HISTOGRAM && view->summary->count == 0;
+    for (unsigned i = first; i < end; i++) {
+        const struct index_suffix *suffix = &suffixes[i];
+        if (kept) {
+            char *behind = stats->key + stats->key_len;
+            memcpy(behind, suffix->end, INDEX_END_LEN_MAX);
+            behind[suffix->end_len] = '0';
+            out_bytes(out, stats->key, stats->key_len + suffix->end_len + empty);
+        } else {
             write_prefix(out, view);
-            return;
+            out_bytes(out, suffix->end, suffix->end_len);
         }
-        stats->key_id = view->id;
-        stats->key_len = out_slice(&key).len;
+        if (!kept || !empty) {
+            put_field(out, view, suffix->field);
+        }
     }
-    out_bytes(out, stats->key, stats->key_len);
+}
+
+/* False: it is too long to be kept. Neighbours often share family and name too: then only the tail
+ * is new. */
+static bool keep_prefix(struct stats *stats, const struct metrics_view *view)
+{
+    if (stats->key_id == view->id) {
+        return true;
+    }
+    const size_t size = sizeof(stats->key) - INDEX_END_LEN_MAX - 1;
+    struct index_key key;
+    struct out out;
+    index_key(view, &key);
+    if (stats->stem_lead != key.lead.ptr || stats->stem_name != view->name.ptr) {
+        out_init(&out, stats->key, size);
+        put_stem(&out, &key);
+        stats->stem_lead = out_err(&out) == LIMPET_OK ? key.lead.ptr : NULL;
+        stats->stem_name = view->name.ptr;
+        stats->stem_len = out_slice(&out).len;
+    }
+    out_init(&out, stats->key + stats->stem_len, size - stats->stem_len);
+    out_put(&out, key.part[KEY_TAIL]);
+    bool kept = stats->stem_lead != NULL && out_err(&out) == LIMPET_OK;
+    stats->key_len = stats->stem_len + out_slice(&out).len;
+    stats->key_id = kept ? view->id : NO_KEY;
+    return kept;
+}
+
+static void put_stem(struct out *out, const struct index_key *key)
+{
+    out_put(out, key->lead);
+    out_json_escaped(out, key->part[KEY_NAME], false);
 }
 
 static void write_prefix(struct out *out, const struct metrics_view *view)
 {
     struct index_key key;
     index_key(view, &key);
-    out_bytes(out, ",\n\"", 3);
-    out_put(out, key.part[KEY_PREFIX]);
-    out_json_escaped(out, key.part[KEY_NAME], false);
+    put_stem(out, &key);
     out_put(out, key.part[KEY_TAIL]);
 }
 
 static void put_field(struct out *out, const struct metrics_view *view, enum index_field field)
 {
-    /* Percentiles that stand in the summary, in the order of the fields: 0.5 0.75 0.95 0.99 0.999.
-     */
-    static const uint8_t places[] = {2, 3, 5, 6, 7};
-    const struct metrics_summary *summary = view->summary;
-    switch (field) {
-    case FIELD_COUNT:
-        if (view->kind == METRICS_GAUGE_FLOAT) {
-            put_float(out, view->value_float);
-        } else if (summary != NULL) {
-            out_u64(out, summary->count);
-        } else {
-            out_i64(out, view->value);
-        }
-        break;
-    case FIELD_MAX:
-        put_float(out, (double)summary->max);
-        break;
-    case FIELD_MIN:
-        put_float(out, (double)summary->min);
-        break;
-    case FIELD_MEAN:
-        put_float(out, summary->mean);
-        break;
-    case FIELD_STD_DEV:
-        put_float(out, summary->std_dev);
-        break;
-    case FIELD_MEAN_RATE:
-        put_float(out, view->rates.mean);
-        break;
-    case FIELD_ONE_MINUTE:
-        put_float(out, view->rates.one_minute);
-        break;
-    case FIELD_FIVE_MINUTE:
-        put_float(out, view->rates.five_minute);
-        break;
-    case FIELD_FIFTEEN_MINUTE:
-        put_float(out, view->rates.fifteen_minute);
-        break;
-    default:
-        put_float(out, summary->percentile[places[field]]);
-        break;
+    if (field != FIELD_COUNT || view->kind == METRICS_GAUGE_FLOAT) {
+        out_double(out, field_value(view, field), EXPONENT_MIN);
+    } else if (view->summary != NULL) {
+        out_u64(out, view->summary->count);
+    } else {
+        out_i64(out, view->value);
     }
 }
 
-static void put_float(struct out *out, double v)
+/* What is shown as a float. */
+static double field_value(const struct metrics_view *view, enum index_field field)
 {
-    out_double(out, v, EXPONENT_MIN);
+    /* Of the fields 0.5 0.75 0.95 0.99 0.999. */
+    static const uint8_t places[] = {2, 3, 5, 6, 7};
+    switch (field) {
+    case FIELD_COUNT:
+        return view->value_float;
+    case FIELD_MAX:
+        return (double)view->summary->max;
+    case FIELD_MIN:
+        return (double)view->summary->min;
+    case FIELD_MEAN:
+        return view->summary->mean;
+    case FIELD_STD_DEV:
+        return view->summary->std_dev;
+    case FIELD_MEAN_RATE:
+        return view->rates.mean;
+    case FIELD_ONE_MINUTE:
+        return view->rates.one_minute;
+    case FIELD_FIVE_MINUTE:
+        return view->rates.five_minute;
+    case FIELD_FIFTEEN_MINUTE:
+        return view->rates.fifteen_minute;
+    default:
+        return view->summary->percentile[places[field]];
+    }
 }
 
 /* ---- Piece by piece ---------------------------------------------------------------------------
@@ -413,7 +441,7 @@ static void fill_part(struct stats *stats, struct stats_reader *reader)
 {
     struct out out;
     struct metrics_view view;
-    read_series(stats, reader->position.line, &view);
+    unsigned end = read_line(stats, reader->position.line, &view);
     if (reader->key_done == 0) {
         out_init(&out, reader->value, sizeof(reader->value));
         put_value(stats, &out, &reader->position, &view);
@@ -427,15 +455,42 @@ static void fill_part(struct stats *stats, struct stats_reader *reader)
     reader->piece_len = part.len;
     reader->key_done += part.len;
     if (out_err(&out) == LIMPET_OK) {
-        next_key(stats, reader);
+        next_key(stats, reader, end);
     }
 }
 
-static void next_key(const struct stats *stats, struct stats_reader *reader)
+/* Everything before the number. */
+static void put_key(struct stats *stats, struct out *out, const struct stats_position *at,
+                    const struct metrics_view *view)
+{
+    if (is_entry(stats, at->line)) {
+        unsigned count;
+        const struct index_suffix *suffix = index_suffixes(view->kind, &count) + at->key;
+        write_prefix(out, view);
+        out_bytes(out, suffix->end, suffix->end_len);
+    } else if (at->line == memstats_line(stats)) {
+        out_text(out, memstats[at->key].before);
+    } else {
+        put_keys(stats, out, view, at->line, 0, 1);
+    }
+}
+
+static void put_value(const struct stats *stats, struct out *out, const struct stats_position *at,
+                      const struct metrics_view *view)
+{
+    if (is_entry(stats, at->line)) {
+        unsigned count;
+        put_field(out, view, index_suffixes(view->kind, &count)[at->key].field);
+    } else if (at->line == memstats_line(stats)) {
+        put_memstats(stats, out, at->key);
+    }
+}
+
+static void next_key(const struct stats *stats, struct stats_reader *reader, unsigned end)
 {
     reader->key_done = 0;
     reader->position.key++;
-    if (reader->position.key == end_key(stats, reader->position.line)) {
+    if (reader->position.key == end) {
         next_line(stats, &reader->position);
     }
 }

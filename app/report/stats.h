@@ -65,6 +65,9 @@ struct stats {
     size_t entry_count;
     uint32_t entries[LIMPET_STATS_ENTRIES]; /* sorted; see index.h */
     uint32_t key_id;                        /* of the series whose key is kept; UINT32_MAX = none */
+    const char *stem_lead;                  /* family and name of the kept key; NULL = none */
+    const char *stem_name;
+    size_t stem_len;
     size_t key_len;
     char key[LIMPET_STATS_KEY_LEN]; /* separator, quote and the key up to the suffix, escaped */
     struct stats_buffer buffers[LIMPET_STATS_BUFFERS > 0 ? LIMPET_STATS_BUFFERS : 1];
