@@ -22,6 +22,9 @@
 /* slirp answers DHCP from this process, within milliseconds. */
 #define ADDRESS_TIMEOUT_MS 5000u
 
+/* Between two lines about dropped frames. */
+#define DROPS_LOG_PAUSE_MS 10000u
+
 /* For what lwIP and the host's sockets still hold when the core has stopped. */
 #define DRAIN_TIMEOUT_MS 1000u
 
@@ -232,6 +235,22 @@ static void log_urls(struct daemon *d)
 /* ---- Loop -------------------------------------------------------------------------------------
  */
 
+/* Cannot happen while the back-pressure of netif_slirp works; each costs its peer a second or more.
+ */
+static void log_drops(struct daemon *d, uint64_t now_ns)
+{
+    uint64_t drops = d->netif.rx_dropped + d->netif.tx_dropped;
+    if (drops == d->drops_told || now_ns - d->drops_told_ns < LIMPET_MS_TO_NS(DROPS_LOG_PAUSE_MS)) {
+        return;
+    }
+    struct out *o = log_begin(&d->log, LOG_WARN, PREFIX_NETWORK);
+    out_u64(o, drops - d->drops_told);
+    out_text(o, " frames dropped");
+    log_end(&d->log);
+    d->drops_told = drops;
+    d->drops_told_ns = now_ns;
+}
+
 /* Frames in, timers, the core, idle until the first deadline of all. */
 static void turn(struct daemon *d)
 {
@@ -239,6 +258,7 @@ static void turn(struct daemon *d)
     sys_check_timeouts();
     const struct port_time now = clock_read();
     uint64_t deadline_ns = app_poll(d->app, &now);
+    log_drops(d, now.mono_ns);
     d->turns_without_poll++;
     if (more_frames && d->turns_without_poll < TURNS_WITHOUT_POLL_MAX) {
         return;

@@ -11,6 +11,8 @@ struct daemon {
     struct log log; /* the port's own lines */
     struct slirp_netif netif;
     unsigned turns_without_poll;
+    uint64_t drops_told; /* dropped frames, as of the last log line about them */
+    uint64_t drops_told_ns;
 };
 
 /* Runs until a signal asks to stop; app->config is loaded. Returns the exit status: 0 after a clean

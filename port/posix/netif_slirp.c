@@ -131,7 +131,7 @@ static err_t send_frame(struct netif *netif, struct pbuf *frame)
     pbuf_remove_header(frame, ETH_PAD_SIZE);
     const uint8_t *bytes = frame->payload;
     size_t len = frame->tot_len;
-    if (len > SLIRP_FRAME_LEN_MAX) {
+    if (len > ETHER_FRAME_LEN_MAX) {
         n->tx_dropped++;
         len = 0;
     } else if (frame->next != NULL) {

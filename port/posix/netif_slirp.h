@@ -28,10 +28,10 @@
 /* libslirp 4.x makes one (IPv6 router advertisement), and only with IPv6 on. */
 #define SLIRP_TIMERS 4u
 
-/* The largest IP packet that libslirp moves (its IF_MTU_MAX), and the Ethernet header before it.
- * Its default of 1500 costs a send() per 1460 bytes: 128 KB answers went from 1.3k/s to 10.9k/s. */
-#define SLIRP_MTU 65521u
-#define SLIRP_FRAME_LEN_MAX (SLIRP_MTU + 14u)
+/* IP packets: one segment of lwIP's. libslirp's default of 1500 costs a send() per 1460 bytes: 128
+ * KB answers went from 1.3k/s to 10.9k/s with large ones. Not more than lwIP's own MSS, because on
+ * connections that we open libslirp forgets the MSS we announced and sends what its MTU allows. */
+#define SLIRP_MTU (ETHER_FRAME_LEN_MAX - 14u)
 
 struct Slirp;
 struct slirp_timer {
@@ -61,8 +61,8 @@ struct slirp_netif {
     struct slirp_forward forwards[SLIRP_FORWARDS];
     struct slirp_timer timers[SLIRP_TIMERS];
     uint64_t rx_dropped; /* frames: no buffer left, or longer than one */
-    uint64_t tx_dropped; /* frames: longer than SLIRP_FRAME_LEN_MAX */
-    uint8_t tx_frame[SLIRP_FRAME_LEN_MAX];
+    uint64_t tx_dropped; /* frames: longer than ETHER_FRAME_LEN_MAX */
+    uint8_t tx_frame[ETHER_FRAME_LEN_MAX];
     struct rx_frames rx_frames;
 };
 

@@ -8,7 +8,7 @@ static void give_back(struct pbuf *pbuf);
 struct pbuf *rx_frames_take(struct rx_frames *frames, const void *bytes, size_t len)
 {
     struct rx_frame *frame = frames->free;
-    if (len > RX_FRAME_LEN_MAX || frames->used == RX_FRAMES) {
+    if (len > ETHER_FRAME_LEN_MAX || frames->used == RX_FRAMES) {
         return NULL;
     }
     if (frame != NULL) {

@@ -21,7 +21,7 @@
 #define RX_FRAMES (RX_FRAMES_PER_TRANSPORT * LIMPET_TRANSPORTS + 512u)
 
 /* Ethernet, IP and TCP headers and a segment; DHCP and DNS need that of the usual MTU. */
-#define RX_FRAME_LEN_MAX (54u + (LIMPET_TCP_MSS > 1460u ? LIMPET_TCP_MSS : 1460u))
+#define ETHER_FRAME_LEN_MAX (54u + (LIMPET_TCP_MSS > 1460u ? LIMPET_TCP_MSS : 1460u))
 
 struct rx_frames;
 
@@ -29,7 +29,7 @@ struct rx_frame {
     struct pbuf_custom pbuf; /* first: lwIP gives back a pointer to it */
     struct rx_frames *owner;
     struct rx_frame *next; /* free list */
-    _Alignas(8) uint8_t bytes[ETH_PAD_SIZE + RX_FRAME_LEN_MAX];
+    _Alignas(8) uint8_t bytes[ETH_PAD_SIZE + ETHER_FRAME_LEN_MAX];
 };
 
 /* For static placement, zero-initialised; do not touch the fields. */
@@ -42,7 +42,7 @@ struct rx_frames {
 };
 
 /* A pbuf with ETH_PAD_SIZE bytes and a copy of the frame; pbuf_free gives the buffer back. NULL:
- * none left, or longer than RX_FRAME_LEN_MAX. */
+ * none left, or longer than ETHER_FRAME_LEN_MAX. */
 struct pbuf *rx_frames_take(struct rx_frames *frames, const void *bytes, size_t len);
 size_t rx_frames_left(const struct rx_frames *frames);
 

@@ -37,6 +37,9 @@ FULL = bool(os.environ.get("LIMPET_FULL"))
 # How long anything may take before a test gives up on it: a loaded machine, with sanitizers.
 SECONDS_MAX = 30
 
+# A backend that refuses every connection (port 10 is assigned to nobody).
+NOBODY = "http://127.0.0.1:10"
+
 _ports_given = set()
 
 
