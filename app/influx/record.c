@@ -56,8 +56,8 @@ static void put_all(struct out *out, uint32_t *crc, const struct metrics *metric
     size_t count = metrics_series_count(metrics);
     for (size_t i = 0; i < count; i++) {
         struct metrics_view view;
-        if (metrics_series(metrics, i, &view) && is_written(&view)
-            && (view.kind == METRICS_HISTOGRAM) == distributions) {
+        if (metrics_series(metrics, i, &view) && is_written(&view) &&
+            (view.kind == METRICS_HISTOGRAM) == distributions) {
             put_series(out, crc, &view);
         }
     }

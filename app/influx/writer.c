@@ -22,20 +22,14 @@
 
 static void store_window(struct writer *w, const struct record_info *info);
 static void forget_batch(struct writer *w, size_t left);
-static uint32_t count_points(struct writer *w, struct slice record);
-static void open_record(const struct writer *w, struct slice record, struct lines *lines);
 static void push(struct writer *w);
 static void rest(struct writer *w);
 static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns);
-static void choose_batch(struct writer *w);
 static void start_call(struct writer *w, bool ping);
 static void compose_ping(void *ctx, struct out *head);
 static void compose_write(void *ctx, struct out *head);
 static void on_event(void *ctx, struct client_call *call);
 static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns);
-static void send_lines(struct writer *w);
-static bool send_line(struct writer *w);
-static int flush_line(void *ctx, const char *bytes, size_t len);
 static void read_answer(struct writer *w);
 static void take_back_call(struct writer *w);
 static void end_call(struct writer *w, int err);
@@ -67,6 +61,7 @@ void writer_init(struct writer *w, const struct config_influx *influx,
     w->state = WRITER_OFF;
     w->batch_count_max = SIZE_MAX;
     spool_init(&w->spool);
+    batch_init(&w->batch, &w->spool, metrics, host_name);
 }
 
 void writer_start(struct writer *w)
@@ -84,10 +79,10 @@ void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns)
 {
     bool known = w->unix_ns != 0;
     if (known && unix_ns == 0) {
-        unix_ns = w->clock_base_ns + (int64_t)now_ns;
+        unix_ns = w->batch.clock_base_ns + (int64_t)now_ns;
     } else if (!known && unix_ns != 0) {
-        w->clock_base_ns = unix_ns - (int64_t)now_ns;
-        w->last_stamp_ns += w->clock_base_ns;
+        w->batch.clock_base_ns = unix_ns - (int64_t)now_ns;
+        w->last_stamp_ns += w->batch.clock_base_ns;
     }
     w->now_ns = now_ns;
     w->unix_ns = unix_ns;
@@ -133,7 +128,7 @@ void writer_give_up(struct writer *w)
     }
     take_back_call(w);
     timer_cancel(w->timers, &w->timer);
-    w->batch_count = 0;
+    w->batch.count = 0;
     size_t left = spool_count(&w->spool);
     if (left > 0) {
         w->windows_dropped += left;
@@ -173,7 +168,7 @@ static void store_window(struct writer *w, const struct record_info *info)
     out_init(&out, place, len);
     record_encode(&out, w->metrics, info);
     assert(out_err(&out) == LIMPET_OK);
-    spool_commit(&w->spool, len, count_points(w, slice_of(place, len)));
+    spool_commit(&w->spool, len, batch_count_points(&w->batch, slice_of(place, len)));
 }
 
 /* The oldest records left although they were in flight: that request is of no use any more. */
@@ -183,34 +178,9 @@ static void forget_batch(struct writer *w, size_t left)
         return;
     }
     take_back_call(w);
-    w->batch_count = 0;
+    w->batch.count = 0;
     w->state = WRITER_WAITING;
     timer_set(w->timers, &w->timer, w->now_ns, on_timer, w);
-}
-
-static uint32_t count_points(struct writer *w, struct slice record)
-{
-    uint32_t points = 0;
-    struct out nowhere;
-    struct lines lines;
-    out_init_count(&nowhere);
-    open_record(w, record, &lines);
-    while (lines_next(&lines, &nowhere)) {
-        points++;
-    }
-    return points;
-}
-
-/* A record that the spool holds was made by record_encode, in this boot. */
-static void open_record(const struct writer *w, struct slice record, struct lines *lines)
-{
-    struct record_info info;
-    struct record_iter iter;
-    int err = record_open(record, &info, &iter);
-    assert(err == LIMPET_OK);
-    (void)err;
-    int64_t unix_ns = info.dated ? info.unix_ns : (int64_t)info.mono_ns + w->clock_base_ns;
-    lines_init(lines, w->metrics, w->host_name, unix_ns / (int64_t)LIMPET_S_TO_NS(1), &iter);
 }
 
 /* ---- Out of the spool -------------------------------------------------------------------------
@@ -224,7 +194,7 @@ static void push(struct writer *w)
         rest(w);
         return;
     }
-    choose_batch(w);
+    batch_choose(&w->batch, w->batch_count_max);
     w->state = WRITER_SENDING;
     start_call(w, false);
 }
@@ -249,32 +219,6 @@ static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns)
     push(ctx);
 }
 
-/* The oldest windows up to LIMPET_INFLUX_BATCH_LEN bytes of text, at least one. */
-static void choose_batch(struct writer *w)
-{
-    size_t cursor = 0;
-    struct slice record;
-    w->batch_count = 0;
-    w->batch_points = 0;
-    w->body_len = 0;
-    while (w->batch_count < w->batch_count_max && spool_next(&w->spool, &cursor, &record)) {
-        struct out counter;
-        struct lines lines;
-        uint64_t points = 0;
-        out_init_count(&counter);
-        open_record(w, record, &lines);
-        while (lines_next(&lines, &counter)) {
-            points++;
-        }
-        if (w->batch_count > 0 && w->body_len + counter.total > LIMPET_INFLUX_BATCH_LEN) {
-            break;
-        }
-        w->body_len += counter.total;
-        w->batch_points += points;
-        w->batch_count++;
-    }
-}
-
 /* ---- The request ------------------------------------------------------------------------------
  */
 
@@ -283,17 +227,14 @@ static void start_call(struct writer *w, bool ping)
     w->status = 0;
     w->retry_after_s = 0;
     w->answer_len = 0;
-    w->body_sent = false;
-    w->records_begun = 0;
-    w->lines.entry.kind = RECORD_END;
-    w->line_sent = 0;
+    batch_rewind(&w->batch, &w->call);
     struct client_request request = {
         .target = {.name = w->config->host.name,
                    .port = w->config->host.port,
                    .tls = w->config->host.tls},
         .safe_to_repeat = true, /* the same record is the same points */
         .framing = ping ? FRAMING_NONE : FRAMING_LENGTH,
-        .length = ping ? 0 : w->body_len,
+        .length = ping ? 0 : w->batch.body_len,
         .ctx = w,
         .compose = ping ? compose_ping : compose_write,
         .event = on_event,
@@ -319,7 +260,7 @@ static void on_event(void *ctx, struct client_call *call)
 {
     struct writer *w = ctx;
     if (call->state == CALL_SENDING && w->state == WRITER_SENDING) {
-        send_lines(w);
+        batch_send(&w->batch);
     }
     if (call->state == CALL_BODY || call->state == CALL_DONE) {
         read_answer(w);
@@ -336,51 +277,6 @@ static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
     (void)timer;
     (void)now_ns;
     end_call(ctx, LIMPET_ERR_TIMEOUT);
-}
-
-static void send_lines(struct writer *w)
-{
-    while (send_line(w)) {
-    }
-}
-
-/* Sends what is missing of the current line; false: no room now, or all is sent. A line is composed
- * anew each time and what was taken before is skipped, so that no line needs a buffer. */
-static bool send_line(struct writer *w)
-{
-    struct slice record;
-    if (w->lines.entry.kind == RECORD_END) {
-        size_t cursor = w->records_begun;
-        if (w->records_begun == w->batch_count || !spool_next(&w->spool, &cursor, &record)) {
-            client_write_end(&w->call);
-            w->body_sent = true;
-            return false;
-        }
-        open_record(w, record, &w->lines);
-        w->records_begun++;
-    }
-    char staging[128];
-    struct out out;
-    struct lines next = w->lines;
-    w->line_skip = w->line_sent;
-    out_init_flush(&out, staging, sizeof staging, flush_line, w);
-    bool more = lines_next(&next, &out);
-    if (out_finish(&out) != LIMPET_OK) {
-        return false;
-    }
-    w->lines = next;
-    w->line_sent = 0;
-    return more || w->lines.entry.kind == RECORD_END;
-}
-
-static int flush_line(void *ctx, const char *bytes, size_t len)
-{
-    struct writer *w = ctx;
-    size_t skip = w->line_skip < len ? w->line_skip : len;
-    w->line_skip -= skip;
-    size_t taken = skip < len ? client_write(&w->call, bytes + skip, len - skip) : 0;
-    w->line_sent += taken;
-    return taken == len - skip ? LIMPET_OK : LIMPET_ERR_BUSY;
 }
 
 static void read_answer(struct writer *w)
@@ -441,7 +337,7 @@ static void end_write(struct writer *w, int err)
     switch (outcome) {
     case OUTCOME_WRITTEN:
     case OUTCOME_PARTIAL:
-        if (w->body_sent) {
+        if (w->batch.sent) {
             written(w, outcome == OUTCOME_PARTIAL, points);
         } else {
             /* Nobody can have written what was not sent. */
@@ -461,7 +357,7 @@ static void end_write(struct writer *w, int err)
 
 static void written(struct writer *w, bool partial, uint64_t points_refused)
 {
-    if (partial && points_refused >= w->batch_points) {
+    if (partial && points_refused >= w->batch.points) {
         drop_refused(w);
         return;
     }
@@ -471,9 +367,9 @@ static void written(struct writer *w, bool partial, uint64_t points_refused)
         log_answer(w, LOG_INFO, "takes windows again", LIMPET_OK);
     }
     w->writes_ok++;
-    w->points_written += w->batch_points - points_refused;
+    w->points_written += w->batch.points - points_refused;
     w->points_refused += points_refused;
-    w->windows_written += w->batch_count;
+    w->windows_written += w->batch.count;
     pop_batch(w);
     push(w);
 }
@@ -482,22 +378,22 @@ static void written(struct writer *w, bool partial, uint64_t points_refused)
  * the window at fault is lost. */
 static void refused(struct writer *w)
 {
-    if (w->batch_count == 1) {
+    if (w->batch.count == 1) {
         drop_refused(w);
         return;
     }
     w->writes_failed++;
-    w->batch_count_max = w->status == 413 ? w->batch_count / 2 : 1;
+    w->batch_count_max = w->status == 413 ? w->batch.count / 2 : 1;
     push(w);
 }
 
 static void drop_refused(struct writer *w)
 {
     log_answer(w, LOG_ERROR, "refused for good", LIMPET_OK);
-    log_dropped(w, w->batch_count, "InfluxDB will never take it");
+    log_dropped(w, w->batch.count, "InfluxDB will never take it");
     w->writes_failed++;
-    w->windows_dropped += w->batch_count;
-    w->points_refused += w->batch_points;
+    w->windows_dropped += w->batch.count;
+    w->points_refused += w->batch.points;
     pop_batch(w);
     push(w);
 }
@@ -505,10 +401,10 @@ static void drop_refused(struct writer *w)
 /* The oldest windows are done with, and the server speaks to us. */
 static void pop_batch(struct writer *w)
 {
-    for (size_t i = 0; i < w->batch_count; i++) {
+    for (size_t i = 0; i < w->batch.count; i++) {
         spool_pop(&w->spool);
     }
-    w->batch_count = 0;
+    w->batch.count = 0;
     w->failures = 0;
     w->logged_status = 0;
     if (spool_count(&w->spool) == 0) {
@@ -526,8 +422,8 @@ static void failed(struct writer *w, int err)
         w->logged_status = what;
         log_answer(w, LOG_ERROR, "a write failed; the windows wait", err);
     }
-    size_t left = spool_limit_failed(&w->spool, w->batch_count, w->config->buffer_size);
-    w->batch_count = 0;
+    size_t left = spool_limit_failed(&w->spool, w->batch.count, w->config->buffer_size);
+    w->batch.count = 0;
     if (left > 0) {
         w->windows_dropped += left;
         log_dropped(w, left, "buffer_size allows no more failed datapoints");

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/timer.h"
 #include "config/config.h"
-#include "influx/lines.h"
+#include "influx/batch.h"
 #include "influx/spool.h"
 #include "metrics/metrics.h"
 #include "web/client.h"
@@ -42,20 +42,11 @@ struct writer {
     uint64_t next_push_ns;   /* phase + n x ttl */
     uint64_t now_ns;
     int64_t unix_ns;       /* 0 = the wall clock is not known */
-    int64_t clock_base_ns; /* unix - monotonic when the clock became known: dates earlier windows */
     int64_t last_stamp_ns; /* of the newest window; monotonic while the wall clock is not known */
     uint32_t jitter;       /* state of the back-off's random walk */
 
-    /* The batch in flight: the oldest `batch_count` records. */
-    size_t batch_count;
+    struct batch batch;     /* in flight; count 0: none */
     size_t batch_count_max; /* halved when the server says 413, 1 to find a refused window */
-    uint64_t batch_points;
-    uint64_t body_len;
-    size_t records_begun; /* of the batch, whose lines were or are being sent */
-    struct lines lines;
-    bool body_sent;   /* to its end */
-    size_t line_sent; /* bytes of the current line that were taken */
-    size_t line_skip; /* of them, still to be passed over while it is composed again */
 
     /* The answer. */
     unsigned status;

@@ -235,7 +235,7 @@ static void test_refused(void)
     start_with(3, 0);
     answer_next(400, "", "unable to parse");
     CHECK_EQ_UINT(writer.windows_dropped, 0);
-    CHECK_EQ_UINT(writer.batch_count, 1);
+    CHECK_EQ_UINT(writer.batch.count, 1);
     deliver(next_call());
     answer_next(400, "", "unable to parse");
     CHECK(logged("1 window dropped: InfluxDB will never take"));
@@ -254,11 +254,11 @@ static void test_too_large(void)
 {
     start_with(3, 0);
     struct fake_call *f = next_call();
-    CHECK_EQ_UINT(writer.batch_count, 3);
+    CHECK_EQ_UINT(writer.batch.count, 3);
     f->room = 100;
     fake_call_connect(f);
     fake_call_answer(f, 413, "", "too large", true);
-    CHECK_EQ_UINT(writer.batch_count, 1);
+    CHECK_EQ_UINT(writer.batch.count, 1);
     deliver(next_call());
     answer_next(413, "", "");
     CHECK_EQ_UINT(writer.windows_dropped, 1);

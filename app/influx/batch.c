@@ -1,0 +1,133 @@
+#include "influx/batch.h"
+
+#include <assert.h>
+
+static void open_record(const struct batch *batch, struct slice record, struct lines *lines);
+static uint32_t measure(const struct batch *batch, struct slice record, uint64_t *len);
+static bool next_record(struct batch *batch);
+static bool send_line(struct batch *batch);
+static int flush_line(void *ctx, const char *bytes, size_t len);
+
+/* ---- Choosing ---------------------------------------------------------------------------------
+ */
+
+void batch_init(struct batch *batch, const struct spool *spool, const struct metrics *metrics,
+                struct slice host_name)
+{
+    *batch = (struct batch){.spool = spool, .metrics = metrics, .host_name = host_name};
+}
+
+void batch_choose(struct batch *batch, size_t count_max)
+{
+    size_t cursor = 0;
+    struct slice record;
+    batch->count = 0;
+    batch->points = 0;
+    batch->body_len = 0;
+    while (batch->count < count_max && spool_next(batch->spool, &cursor, &record)) {
+        uint64_t len = 0;
+        uint32_t points = measure(batch, record, &len);
+        if (batch->count > 0 && batch->body_len + len > LIMPET_INFLUX_BATCH_LEN) {
+            break;
+        }
+        batch->body_len += len;
+        batch->points += points;
+        batch->count++;
+    }
+    assert(batch->count > 0);
+}
+
+uint32_t batch_count_points(const struct batch *batch, struct slice record)
+{
+    uint64_t len = 0;
+    return measure(batch, record, &len);
+}
+
+static uint32_t measure(const struct batch *batch, struct slice record, uint64_t *len)
+{
+    uint32_t points = 0;
+    struct out counter;
+    struct lines lines;
+    out_init_count(&counter);
+    open_record(batch, record, &lines);
+    while (lines_next(&lines, &counter)) {
+        points++;
+    }
+    *len = counter.total;
+    return points;
+}
+
+/* A record that the spool holds was made by record_encode, in this boot. */
+static void open_record(const struct batch *batch, struct slice record, struct lines *lines)
+{
+    struct record_info info;
+    struct record_iter iter;
+    int err = record_open(record, &info, &iter);
+    assert(err == LIMPET_OK);
+    (void)err;
+    int64_t unix_ns = info.dated ? info.unix_ns : (int64_t)info.mono_ns + batch->clock_base_ns;
+    lines_init(lines, batch->metrics, batch->host_name, unix_ns / (int64_t)LIMPET_S_TO_NS(1),
+               &iter);
+}
+
+/* ---- Sending ----------------------------------------------------------------------------------
+ */
+
+void batch_rewind(struct batch *batch, struct client_call *call)
+{
+    batch->call = call;
+    batch->sent = false;
+    batch->records_begun = 0;
+    batch->lines.entry.kind = RECORD_END;
+    batch->line_sent = 0;
+}
+
+void batch_send(struct batch *batch)
+{
+    while (batch->lines.entry.kind != RECORD_END || next_record(batch)) {
+        if (!send_line(batch)) {
+            return;
+        }
+    }
+    batch->sent = true;
+    client_write_end(batch->call);
+}
+
+static bool next_record(struct batch *batch)
+{
+    struct slice record;
+    size_t cursor = batch->records_begun;
+    if (batch->records_begun == batch->count || !spool_next(batch->spool, &cursor, &record)) {
+        return false;
+    }
+    open_record(batch, record, &batch->lines);
+    batch->records_begun++;
+    return true;
+}
+
+/* Sends what is missing of the current line; false: no room for all of it now. */
+static bool send_line(struct batch *batch)
+{
+    char staging[128];
+    struct out out;
+    struct lines next = batch->lines;
+    batch->line_skip = batch->line_sent;
+    out_init_flush(&out, staging, sizeof staging, flush_line, batch);
+    (void)lines_next(&next, &out);
+    if (out_finish(&out) != LIMPET_OK) {
+        return false;
+    }
+    batch->lines = next;
+    batch->line_sent = 0;
+    return true;
+}
+
+static int flush_line(void *ctx, const char *bytes, size_t len)
+{
+    struct batch *batch = ctx;
+    size_t skip = batch->line_skip < len ? batch->line_skip : len;
+    batch->line_skip -= skip;
+    size_t taken = skip < len ? client_write(batch->call, bytes + skip, len - skip) : 0;
+    batch->line_sent += taken;
+    return taken == len - skip ? LIMPET_OK : LIMPET_ERR_BUSY;
+}
