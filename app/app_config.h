@@ -356,6 +356,83 @@
 #define LIMPET_INFLUX_BACKOFF_MAX_S 300u
 #endif
 
+/* ---- TLS --------------------------------------------------------------------------------------
+ */
+
+/* 0: no TLS in this build, https:// is refused. 0..1. With it, all that follows is added, and about
+ * 110 kB of flash on Cortex-M3. */
+#ifndef LIMPET_TLS
+#define LIMPET_TLS 1
+#endif
+
+/* Encrypted connections to backends and InfluxDB at the same time. 1..1024. A transport, the two
+ * buffers below and about 700 B each (400 B on 32 bit), plus their part of the arena. */
+#ifndef LIMPET_TLS_CONNS
+#define LIMPET_TLS_CONNS LIMPET_BACKEND_CONNS
+#endif
+
+/* Bytes of mbedTLS's arena, the only heap there is. A handshake with a chain of 3 certificates of
+ * RSA-4096 and a client certificate of the same kind peaks at LIMPET_TLS_IN_LEN + LIMPET_TLS_OUT_LEN
+ * + 30 kB, an open connection keeps the two lengths and 2 kB. 32 KiB..1 GiB. Untouched pages cost
+ * nothing on Linux. */
+#ifndef LIMPET_TLS_ARENA_LEN
+#define LIMPET_TLS_ARENA_LEN (LIMPET_TLS_CONNS * 64u * 1024u)
+#endif
+
+/* Bytes of a record that a peer may send (RFC 8446 section 5.1: 16384, and few servers let one
+ * choose less), and of a handshake message: a server's whole chain. 2048..16384. In the arena, one
+ * for each connection. */
+#ifndef LIMPET_TLS_IN_LEN
+#define LIMPET_TLS_IN_LEN 16384u
+#endif
+
+/* Bytes of a record that we send: our own chain, when there is a client certificate, must fit.
+ * 1024..16384. In the arena, one for each connection. */
+#ifndef LIMPET_TLS_OUT_LEN
+#define LIMPET_TLS_OUT_LEN 8192u
+#endif
+
+/* Decrypted bytes that wait for their reader, and bytes gathered for one record. 64..16384, the
+ * second at most LIMPET_TLS_OUT_LEN. One buffer of each for each connection. */
+#ifndef LIMPET_TLS_READ_LEN
+#define LIMPET_TLS_READ_LEN 4096u
+#endif
+#ifndef LIMPET_TLS_WRITE_LEN
+#define LIMPET_TLS_WRITE_LEN 4096u
+#endif
+
+/* Sessions kept to resume, the oldest is replaced. 1..1024. About 300 B each (200 B on 32 bit), and
+ * its ticket in the arena (200 B from most servers, 2 kB when it carries a client certificate). */
+#ifndef LIMPET_TLS_SESSIONS
+#define LIMPET_TLS_SESSIONS 32u
+#endif
+
+/* Authorities that are trusted, of all files together (Debian's bundle has 150). 1..65535. 16 B
+ * each (12 B on 32 bit). */
+#ifndef LIMPET_TLS_AUTHORITIES
+#define LIMPET_TLS_AUTHORITIES 1024u
+#endif
+
+/* PEM files with authorities for one purpose. 1..16. 24 B each. */
+#ifndef LIMPET_TLS_FILES
+#define LIMPET_TLS_FILES 4u
+#endif
+
+/* Certificates between the server's and an authority. 1..8: bounds the longest handshake step. */
+#ifndef LIMPET_TLS_INTERMEDIATES_MAX
+#define LIMPET_TLS_INTERMEDIATES_MAX 4u
+#endif
+
+/* Bits of the longest RSA key; longer ones are refused. 2048..8192: bounds a handshake step. */
+#ifndef LIMPET_TLS_RSA_BITS_MAX
+#define LIMPET_TLS_RSA_BITS_MAX 4096u
+#endif
+
+/* The same reason for the same host is logged again after so long. */
+#ifndef LIMPET_TLS_LOG_AGAIN_MS
+#define LIMPET_TLS_LOG_AGAIN_MS 10000u
+#endif
+
 /* ---- lwIP -------------------------------------------------------------------------------------
  */
 
@@ -392,6 +469,19 @@
 #define LIMPET_TCP_SEGS 16384u
 #endif
 
+/* Connections that nobody owns any more and that lwIP is still closing (FIN_WAIT, TIME_WAIT): so
+ * many beside one for each transport. When the pool is full the oldest TIME_WAIT goes. 4..1024. 200
+ * B each (168 B on 32 bit). */
+#ifndef LIMPET_CLOSING_PCBS
+#define LIMPET_CLOSING_PCBS (LIMPET_TRANSPORTS < 32u ? LIMPET_TRANSPORTS : 32u)
+#endif
+
+/* 1: datagrams in fragments are put together and sent. Nobody here needs them: TCP never sends any,
+ * and answers of DNS and DHCP fit a frame. 0 saves 2.3 kB of flash. */
+#ifndef LIMPET_IP_FRAGMENTS
+#define LIMPET_IP_FRAGMENTS 1
+#endif
+
 /* Host names in lwIP's resolver: cached, and being asked for. About 280 B each. */
 #ifndef LIMPET_DNS_NAMES
 #define LIMPET_DNS_NAMES 16u
@@ -419,6 +509,7 @@
     (LIMPET_GATEWAY_CONNS   /* clients of the gateway */                                           \
      + LIMPET_STATS_CONNS   /* clients of the metrics listener */                                  \
      + LIMPET_BACKEND_CONNS /* backends and InfluxDB */                                            \
+     + LIMPET_TLS * LIMPET_TLS_CONNS /* the encrypted side of those that are */                    \
      + 2u * LIMPET_REJECT_CONNS) /* clients without a slot, of either listener */
 
 #define LIMPET_TIMERS                                                                              \
@@ -428,9 +519,7 @@
      + 2u * LIMPET_EXCHANGES   /* deadline of the endpoint, of its pipe */                         \
      + 8u)                     /* window tick, once a second, writer (2), stop, client, 2 spare */
 
-/* One for each transport, and as many again that lwIP is still closing (FIN_WAIT, TIME_WAIT; the
- * oldest TIME_WAIT is recycled when the pool is full), at most 32 more. */
-#define LIMPET_TCP_PCBS (LIMPET_TRANSPORTS + (LIMPET_TRANSPORTS < 32u ? LIMPET_TRANSPORTS : 32u))
+#define LIMPET_TCP_PCBS (LIMPET_TRANSPORTS + LIMPET_CLOSING_PCBS)
 
 /* Segments one connection may queue: two a segment of the send buffer (head and body), at least 8.
  */
@@ -467,6 +556,7 @@ _Static_assert(LIMPET_HEAD_LEN_MAX <= 65535u, "field offsets are 16 bit");
 _Static_assert(LIMPET_BACKENDS_MAX >= LIMPET_ENDPOINTS_MAX, "each endpoint has a backend at least");
 _Static_assert(LIMPET_WINDOW_HOLD_MS < 1000u, "points carry seconds");
 _Static_assert(LIMPET_STATUS_SLOTS <= 255u, "slots are counted in a byte");
+_Static_assert(LIMPET_TLS_WRITE_LEN <= LIMPET_TLS_OUT_LEN, "what is gathered is one record");
 _Static_assert(LIMPET_STATS_PIECE_LEN >= 64u, "a value is never split");
 
 #endif

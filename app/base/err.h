@@ -29,7 +29,8 @@
     X(LIMPET_ERR_CANCELED, -12, "canceled")                                                        \
     X(LIMPET_ERR_TOO_LONG, -13, "longer than the limit")                                           \
     X(LIMPET_ERR_BUSY, -14, "busy")                                                                \
-    X(LIMPET_ERR_IO, -15, "input or output failed")
+    X(LIMPET_ERR_IO, -15, "input or output failed")                                                \
+    X(LIMPET_ERR_TLS, -16, "no secure connection (the reason is in the log)")
 
 enum limpet_err {
 #define X(name, value, text) name = (value),
