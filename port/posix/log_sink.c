@@ -24,7 +24,6 @@ bool port_log_sink(void *ctx, enum log_level level, struct slice line)
     static uint64_t dropped;
     (void)ctx;
     (void)level; /* stands in the line */
-    (void)level;
     if (dropped > 0) {
         char text[80];
         int len = snprintf(text, sizeof(text), "%s: [SERVICE: Log] %llu lines were dropped here",
