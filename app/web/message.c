@@ -277,7 +277,7 @@ static int check_target(struct message_head *head)
 /* Servers leave out the blank behind the code when there is no reason; it reads one way only. */
 static int status_line(struct message_head *head, struct slice line)
 {
-    if (line.len < STATUS_LINE_MIN || line.ptr[VERSION_LEN] != ' ') {
+    if (line.len < STATUS_LINE_MIN || line.ptr[VERSION_LEN] != ' ' || !rule_is_value(line)) {
         return refuse(head, 400, "bad status line");
     }
     int err = take_version(head, slice_take(line, VERSION_LEN));
@@ -287,8 +287,7 @@ static int status_line(struct message_head *head, struct slice line)
     uint64_t status;
     err = num_parse_u64(slice_take(slice_skip(line, VERSION_LEN + 1), 3), 999, &status);
     struct slice reason = slice_skip(line, STATUS_LINE_MIN);
-    if (err != LIMPET_OK || status < 100 || (reason.len > 0 && reason.ptr[0] != ' ') ||
-        !rule_is_value(reason)) {
+    if (err != LIMPET_OK || status < 100 || (reason.len > 0 && reason.ptr[0] != ' ')) {
         return refuse(head, 400, "bad status line");
     }
     head->status = (unsigned)status;

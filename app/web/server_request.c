@@ -208,16 +208,16 @@ static void advance_body(struct server_conn *c)
             c->failure = LIMPET_ERR_SYNTAX;
             return;
         }
+        uint64_t left = c->server->options.body_len_max - c->body_seen;
+        if (c->body.framing == FRAMING_CHUNKED && c->body.remaining > left) {
+            c->failure = LIMPET_ERR_TOO_LONG;
+            return;
+        }
         c->continue_due = false; /* the body is coming without it (RFC 9110 section 10.1.1) */
         if (framing > 0) {
             transport_consume(t, (size_t)framing);
             c->moved = true;
             continue; /* the span has moved */
-        }
-        uint64_t left = c->server->options.body_len_max - c->body_seen;
-        if (c->body.framing == FRAMING_CHUNKED && c->body.remaining > left) {
-            c->failure = LIMPET_ERR_TOO_LONG;
-            return;
         }
         c->body_data = data;
         c->body_wanted = false;

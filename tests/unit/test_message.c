@@ -450,6 +450,7 @@ static const struct answer_case answer_cases[] = {
      0, 0},
     {"HTTP/2.0 200 OK\r\n\r\n", false, LIMPET_ERR_UNSUPPORTED, 0, 0, 0, 0},
     {"http/1.1 200 OK\r\n\r\n", false, LIMPET_ERR_SYNTAX, 0, 0, 0, 0},
+    {"HTTP/0.1 200 O\x01K\r\n\r\n", false, LIMPET_ERR_SYNTAX, 0, 0, 0, 0},
     {"HTTP/1.1 20 OK\r\n\r\n", false, LIMPET_ERR_SYNTAX, 0, 0, 0, 0},
     {"HTTP/1.1 099 OK\r\n\r\n", false, LIMPET_ERR_SYNTAX, 0, 0, 0, 0},
     {"HTTP/1.1 2000 OK\r\n\r\n", false, LIMPET_ERR_SYNTAX, 0, 0, 0, 0},
