@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static void init_metrics(struct app *app, uint64_t now_ns);
+static void init_metrics(struct app *app, const struct app_options *options, uint64_t now_ns);
 static void init_servers(struct app *app);
 static int start_listeners(struct app *app);
 static void set_time(struct app *app, const struct port_time *now);
@@ -33,7 +33,7 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     log_init(&app->log, port_log_sink, NULL, config->log_level);
     timers_init(&app->timers, app->timer_heap, LIMPET_TIMERS);
     net_init(&app->net, &app->log, options->loopback_ip4);
-    init_metrics(app, now->mono_ns);
+    init_metrics(app, options, now->mono_ns);
     client_init(&app->client, &app->net, &app->timers, &app->log, app->backend_conns,
                 LIMPET_BACKEND_CONNS);
     int err =
@@ -55,7 +55,7 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     return err;
 }
 
-static void init_metrics(struct app *app, uint64_t now_ns)
+static void init_metrics(struct app *app, const struct app_options *port, uint64_t now_ns)
 {
     const struct config_metrics *from = &app->config.metrics;
     struct metrics_options options = {
@@ -65,6 +65,10 @@ static void init_metrics(struct app *app, uint64_t now_ns)
         .collection_time_ns = from->collection_time_ns,
     };
     metrics_init(&app->metrics, &options, now_ns);
+    for (size_t i = 0; i < port->values_count; i++) {
+        const struct app_values *values = &port->values[i];
+        metrics_add_values(&app->metrics, values->table, values->count, values->base);
+    }
 }
 
 static void init_servers(struct app *app)
@@ -107,13 +111,14 @@ uint64_t app_poll(struct app *app, const struct port_time *now)
     uint64_t before_ns = app->last_poll_ns;
     assert(now->mono_ns >= before_ns);
     set_time(app, now);
-    bool more = net_poll(&app->net, LIMPET_WORK_PER_TURN);
+    net_poll(&app->net, LIMPET_WORK_PER_TURN);
     timers_expire(&app->timers, before_ns, LIMPET_WORK_PER_TURN);
     close_due_window(app, now->mono_ns);
     if (app->stopping) {
         stop_step(app, now->mono_ns);
     }
     app->last_poll_ns = now->mono_ns;
+    bool more = net_poll(&app->net, 0); /* asks only: timers make transports ready, too */
     uint64_t timer_ns = timers_next_ns(&app->timers);
     uint64_t tick_ns = metrics_next_tick_ns(&app->metrics);
     uint64_t next_ns = timer_ns < tick_ns ? timer_ns : tick_ns;

@@ -18,12 +18,21 @@
 #include "web/client.h"
 #include "web/server.h"
 
+/* A table of the port's own values (metrics/service.h); all of it must stay. */
+struct app_values {
+    const struct metrics_value *table;
+    size_t count;
+    const void *base;
+};
+
 struct app_options {
     struct slice host_name; /* InfluxDB's `host` tag */
     uint32_t loopback_ip4;  /* what the host's 127.0.0.1 is called on the netif; 0 = none. Host byte
                                order */
     const char *const *argv; /* for `cmdline`, argc entries; must stay */
     int argc;
+    const struct app_values *values; /* of the port, below limpet.; NULL = none */
+    size_t values_count;
 };
 
 /* For static placement by `main`; read what you need, change nothing. Zero-initialised. */

@@ -18,12 +18,13 @@
 #define LIMPET_BODIES 2u
 
 #define LIMPET_HISTOGRAMS 72u
-#define LIMPET_SPOOL_LEN 6144u
+#define LIMPET_SPOOL_LEN 4096u
 
 #define LIMPET_PBUFS 24u
-#define LIMPET_TCP_SEGS 64u
+#define LIMPET_CLOSING_PCBS 8u
+#define LIMPET_TCP_SEGS 48u
 #define LIMPET_LWIP_REF_PBUFS 32u
-#define LIMPET_LWIP_HEAP_LEN 8192u
+#define LIMPET_LWIP_HEAP_LEN 6144u
 
 #include "sizes/common.h"
 

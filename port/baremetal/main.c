@@ -10,6 +10,7 @@
 
 #define PREFIX_CONFIG "[SERVICE: Configuration]"
 #define PREFIX_START "[SERVICE: Firmware]"
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What runs when the partition cannot be used: the metrics listener, and no endpoint. */
 static const char safe_config[] =
@@ -19,6 +20,7 @@ static const char safe_config[] =
 struct state {
     bool safe_default; /* the partition could not be used */
     bool after_panic;  /* the run before ended in one */
+    uint32_t stack_used_max;
 };
 
 static struct {
@@ -27,11 +29,14 @@ static struct {
     struct log log; /* while the application's own is not there yet */
     struct partition partition;
     struct state state;
+    uint64_t sample_ns; /* when the values are sampled next */
 } firmware;
 
 static const struct metrics_value state_values[] = {
     METRICS_FIELD(METRICS_GAUGE, "firmware.after_panic", struct state, after_panic),
     METRICS_FIELD(METRICS_GAUGE, "firmware.safe_default", struct state, safe_default),
+    METRICS_CONSTANT("firmware.stack_size", LIMPET_STACK_LEN),
+    METRICS_FIELD(METRICS_GAUGE, "firmware.stack_used_max", struct state, stack_used_max),
 };
 static const struct metrics_value netif_values[] = {
     METRICS_FIELD(METRICS_COUNTER, "netif.frames_bad", struct board_netif_counts, frames_bad),
@@ -44,8 +49,8 @@ static void load(void);
 static void load_safe_default(const char *problem);
 static void report_finding(void *ctx, const struct config_finding *finding);
 static void start_core(void);
-static void add_values(struct metrics *m);
 static void turn(void);
+static void sample(uint64_t now_ns);
 
 int main(void)
 {
@@ -137,33 +142,44 @@ static struct port_time read_time(void)
 static void start_core(void)
 {
     static const char *const argv[] = {"limpet"};
+    const struct app_values values[] = {
+        {state_values, COUNT_OF(state_values), &firmware.state},
+        {netif_values, COUNT_OF(netif_values), board_netif_counts()},
+    };
     bool published = (firmware.partition.flags & PARTITION_FLAG_PUBLISHED) != 0;
     const struct app_options options = {
         .host_name = port_host_name(),
         .loopback_ip4 = published ? network_gateway_ip4(&firmware.network) : 0,
         .argv = argv,
         .argc = 1,
+        .values = values,
+        .values_count = COUNT_OF(values),
     };
     const struct port_time now = read_time();
     int err = app_init(&firmware.app, &options, &now);
     if (err != LIMPET_OK) {
         panic(limpet_err_text(err));
     }
-    add_values(&firmware.app.metrics);
 }
 
-static void add_values(struct metrics *m)
+/* Once a second. The scan of the stack's paint reads a few kilobytes. */
+static void sample(uint64_t now_ns)
 {
-    metrics_add_values(m, state_values, sizeof(state_values) / sizeof(state_values[0]),
-                       &firmware.state);
-    metrics_add_values(m, netif_values, sizeof(netif_values) / sizeof(netif_values[0]),
-                       board_netif_counts());
+    struct metrics *m = &firmware.app.metrics;
+    firmware.sample_ns = now_ns + LIMPET_S_TO_NS(1);
+    firmware.state.stack_used_max = (uint32_t)stack_used_max();
+    metrics_set_service(m, SERVICE_STACK_INUSE, firmware.state.stack_used_max);
+    metrics_set_service(m, SERVICE_STACK_SYS, LIMPET_STACK_LEN);
+    metrics_sample(m);
 }
 
 static void turn(void)
 {
     bool more_frames = network_poll(&firmware.network);
     const struct port_time now = read_time();
+    if (now.mono_ns >= firmware.sample_ns) {
+        sample(now.mono_ns);
+    }
     uint64_t core_ns = app_poll(&firmware.app, &now);
     uint64_t lwip_ns = network_next_ns(now.mono_ns);
     if (!more_frames) {

@@ -12,10 +12,11 @@
 
 #include <assert.h>
 
-static struct {
-    uint32_t lwip_random;
-    char host_name[20]; /* "limpet-" and 12 digits */
-} platform = {.lwip_random = 1};
+static char host_name[20]; /* "limpet-" and 12 digits */
+
+/* Goes on over a reset, so that a peer that has kept a connection of the run before does not see
+ * its port and sequence number again. */
+static uint32_t lwip_random __attribute__((section(".retained")));
 
 /* ---- Name and random numbers ------------------------------------------------------------------
  */
@@ -23,35 +24,35 @@ static struct {
 void platform_init(const uint8_t mac[6])
 {
     struct out out;
-    out_init(&out, platform.host_name, sizeof(platform.host_name) - 1);
+    out_init(&out, host_name, sizeof(host_name) - 1);
     out_text(&out, "limpet-");
     for (unsigned i = 0; i < 6; i++) {
         out_hex(&out, mac[i], 2);
     }
     uint32_t low = (uint32_t)mac[5] << 24 | (uint32_t)mac[4] << 16 | (uint32_t)mac[3] << 8;
-    platform.lwip_random = (uint32_t)board_now_ns() ^ low;
-    platform.lwip_random |= 1u; /* never 0 */
+    lwip_random ^= (uint32_t)board_now_ns() ^ low;
+    lwip_random += lwip_random == 0; /* xorshift would stay there */
 }
 
 const char *platform_host_name(void)
 {
-    return platform.host_name;
+    return host_name;
 }
 
 struct slice port_host_name(void)
 {
-    return slice_from_cstr(platform.host_name);
+    return slice_from_cstr(host_name);
 }
 
 /* lwIP's ports, transaction ids and sequence numbers only: no key is made from it. xorshift32
  * (Marsaglia 2003). */
 uint32_t port_lwip_rand(void)
 {
-    uint32_t x = platform.lwip_random;
+    uint32_t x = lwip_random;
     x ^= x << 13;
     x ^= x >> 17;
     x ^= x << 5;
-    platform.lwip_random = x;
+    lwip_random = x;
     return x;
 }
 

@@ -1,0 +1,196 @@
+"""A board in QEMU: its firmware, its configuration partition, its console and its published ports.
+
+Used by the tests beside this file and by tools/qemu. QEMU accepts connections before the guest listens,
+so "ready" always means a complete HTTP answer. A request that comes before the guest listens is tried
+again by QEMU's network only after seconds, so the console is asked first.
+"""
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+QEMU = "qemu-system-arm"
+GATEWAY_PORT = 8080
+STATS_PORT = 8090
+
+# How long anything may take on a loaded machine.
+SECONDS_MAX = 30
+
+
+def boards():
+    return sorted(name for name in os.listdir(os.path.join(ROOT, "board"))
+                  if os.path.exists(os.path.join(ROOT, "board", name, "qemu.args")))
+
+
+def elf_of(build):
+    """The firmware in a build directory."""
+    board = re.sub("-(small|standard)$", "", os.path.basename(build))
+    return os.path.join(build, f"limpet-{board}.elf")
+
+
+def config_image(config_path, image_path):
+    subprocess.run([sys.executable, os.path.join(ROOT, "tools", "config-image"), config_path,
+                    "-o", image_path, "--published"], check=True)
+
+
+def listeners(config):
+    """[(host address or "", port)] of the gateway and, where there is one, of the metrics listener."""
+    found = [(host_part(config.get("listen_ip", "")), int(config.get("port", GATEWAY_PORT)))]
+    metrics = config.get("extra_config", {}).get("telemetry/metrics")
+    if metrics is not None and not metrics.get("endpoint_disabled"):
+        host, _, port = metrics.get("listen_address", f":{STATS_PORT}").rpartition(":")
+        found.append((host_part(host), int(port)))
+    return found
+
+
+def host_part(text):
+    return "127.0.0.1" if text == "localhost" else "" if text == "0.0.0.0" else text
+
+
+def arguments(board, **words):
+    """QEMU's arguments from board/<name>/qemu.args."""
+    result = []
+    with open(os.path.join(ROOT, "board", board, "qemu.args"), encoding="utf-8") as file:
+        for line in file:
+            if line.strip() and not line.startswith("#"):
+                option, _, value = line.strip().partition(" ")
+                result += [option] + ([value.format(**words)] if value else [])
+    return result
+
+
+def wait_until(condition, what, seconds=SECONDS_MAX):
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s still not: {what}")
+        time.sleep(0.01)
+
+
+class Answer:
+    def __init__(self, raw):
+        self.status = raw.status
+        self.headers = raw.headers
+        self.body = raw.read()
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Machine:
+    """A running board. `config` is a dictionary, or bytes that are written to the partition as they
+    are; its listeners are published on free ports of 127.0.0.1."""
+
+    def __init__(self, build, config, extra=(), wait=True):
+        self.folder = tempfile.mkdtemp(prefix="limpet-qemu.")
+        self.console_path = os.path.join(self.folder, "console")
+        self.image_path = os.path.join(self.folder, "config.bin")
+        self.monitor_path = os.path.join(self.folder, "monitor")
+        self.write_image(config)
+        guest = {"gateway": GATEWAY_PORT, "stats": STATS_PORT}
+        self.ports = {name: free_port() for name in guest}
+        forwards = "".join(f",hostfwd=tcp:127.0.0.1:{self.ports[name]}-:{port}"
+                           for name, port in guest.items())
+        elf = elf_of(build)
+        board = re.search(r"limpet-(.*)\.elf$", elf).group(1)
+        with open(os.path.join(self.folder, "qemu.log"), "wb") as log:
+            self.process = subprocess.Popen(
+                [QEMU, *arguments(board, elf=elf, config=self.image_path, forwards=forwards),
+                 "-display", "none", "-serial", f"file:{self.console_path}",
+                 "-monitor", f"unix:{self.monitor_path},server,nowait", *extra],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        if wait:
+            self.wait_ready()
+
+    def write_image(self, config):
+        if isinstance(config, bytes):
+            with open(self.image_path, "wb") as file:
+                file.write(config)
+            return
+        path = os.path.join(self.folder, "krakend.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        config_image(path, self.image_path)
+
+    # -- Requests --
+
+    def request(self, method, path, body=None, headers=None, listener="gateway"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[listener],
+                                                timeout=SECONDS_MAX)
+        try:
+            connection.request(method, path, body, headers or {})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def stats(self):
+        answer = self.request("GET", "/__stats/", listener="stats")
+        assert answer.status == 200, answer.status
+        return answer.json()
+
+    def wait_ready(self):
+        def answers():
+            if self.process.poll() is not None:
+                raise AssertionError(f"QEMU ended with {self.process.returncode}: {self.log()}")
+            try:
+                return self.request("GET", "/__stats/", listener="stats").status == 200
+            except (OSError, http.client.HTTPException):
+                return False
+        self.wait_console("READY")
+        wait_until(answers, f"a complete answer of /__stats/; the console:\n{self.console()}")
+
+    # -- Console, monitor, end --
+
+    def console(self):
+        try:
+            with open(self.console_path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def log(self):
+        with open(os.path.join(self.folder, "qemu.log"), encoding="utf-8") as file:
+            return file.read()
+
+    def wait_console(self, pattern, count=1):
+        return wait_until(lambda: len(re.findall(pattern, self.console())) >= count,
+                          f"{count} x {pattern!r} on the console:\n{self.console()}")
+
+    def monitor(self, command):
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.connect(self.monitor_path)
+            channel.settimeout(SECONDS_MAX)
+            channel.recv(4096)
+            channel.sendall(command.encode() + b"\n")
+            time.sleep(0.1)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(SECONDS_MAX)
+        shutil.rmtree(self.folder)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            print(f"---- console\n{self.console()}---- QEMU\n{self.log()[:2000]}")
+        self.close()

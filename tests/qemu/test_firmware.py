@@ -1,0 +1,249 @@
+"""The firmware on a board in QEMU: boot, traffic and its counts, full pools, a broken partition, reset."""
+import concurrent.futures
+import http.server
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+import traceback
+
+import machine
+
+BUILD = os.environ.get("LIMPET_BUILD") or os.path.join(machine.ROOT, "build", "mps2-an385")
+SMALL = BUILD.endswith("-small")
+GATEWAY_CONNS = 4 if SMALL else 8
+BODY_LEN_MAX = 4096
+
+
+class Backend(http.server.ThreadingHTTPServer):
+    """On a free port of 127.0.0.1. /json/N: an object; /bytes/N: that many bytes; /slow: after a second."""
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.requests = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        self.server.requests += 1
+        if self.path == "/slow":
+            time.sleep(1)
+        number = self.path.rpartition("/")[2]
+        body = json.dumps({"id": number, "path": self.path}).encode()
+        if self.path.startswith("/bytes/"):
+            body = bytes(i * 7 % 251 for i in range(int(number)))
+        self.answer(body)
+
+    def do_POST(self):  # pylint: disable=invalid-name
+        self.server.requests += 1
+        self.answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format, *args):  # pylint: disable=redefined-builtin
+        pass
+
+
+def raw(path, pattern, backend, **keys):
+    entry = {"url_pattern": pattern, "encoding": "no-op", "host": [backend.url]}
+    return {"endpoint": path, "output_encoding": "no-op", "backend": [{**entry, **keys}]}
+
+
+def config(backend, **keys):
+    return {
+        "version": 3, "port": machine.GATEWAY_PORT, "timeout": "10s",
+        "endpoints": [
+            {"endpoint": "/json/{id}",
+             "backend": [{"url_pattern": "/json/{id}", "host": [backend.url]}]},
+            raw("/bytes/{n}", "/bytes/{n}", backend),
+            raw("/slow", "/slow", backend),
+            {**raw("/post", "/post", backend, method="POST"), "method": "POST"},
+        ],
+        "extra_config": {"telemetry/metrics": {"collection_time": "3600s", "listen_address": ":8090"},
+                         "telemetry/logging": {"level": "INFO"}},
+        **keys}
+
+
+def board(backend, **keys):
+    return machine.Machine(BUILD, config(backend, **keys))
+
+
+# ---- Boot ----------------------------------------------------------------------------------------
+
+def test_boots_and_tells():
+    with Backend() as backend, board(backend) as m:
+        console = m.console()
+        for line in ("limpet 0.", "address 10.0.2.15 from DHCP", "host name limpet-525400", "READY"):
+            assert line in console, line
+        stats = m.stats()
+        assert stats["limpet.firmware.safe_default"] == 0
+        assert stats["limpet.firmware.after_panic"] == 0
+        assert 0 < stats["limpet.firmware.stack_used_max"] < stats["limpet.firmware.stack_size"]
+        for key in ("krakend.router.connected", "krakend.router.connected-total", "cmdline",
+                    "krakend.router.response./json/:id.size.count", "krakend.service.runtime.NumGoroutine"):
+            assert key in stats, key
+
+
+# ---- Traffic -------------------------------------------------------------------------------------
+
+def test_counts_equal_what_was_asked():
+    with Backend() as backend, board(backend) as m:
+        for i in range(40):
+            answer = m.get(f"/json/{i}")
+            assert answer.status == 200 and answer.json() == {"id": str(i), "path": f"/json/{i}"}, i
+            assert m.get("/nothing/here").status == 404
+        stats = m.stats()
+        name = "krakend.router.response./json/:id.status.200.count"
+        assert stats[name] == 40, stats[name]
+        assert stats["krakend.router.connected"] == stats["krakend.router.disconnected"] == 40
+        assert backend.requests == 40
+
+
+def test_large_answers_and_uploads():
+    with Backend() as backend, board(backend) as m:
+        for size in (0, 1, 1459, 1460, 1461, 4096, 65536, 1000000):
+            answer = m.get(f"/bytes/{size}")
+            assert answer.status == 200, answer.status
+            assert answer.body == bytes(i * 7 % 251 for i in range(size)), size
+        for size in (1, 5000, 300000):
+            body = os.urandom(size)
+            assert m.request("POST", "/post", body).body == body, size
+        stats = m.stats()
+        assert stats["limpet.netif.frames_dropped"] == 0
+        assert stats["limpet.netif.frames_bad"] == 0
+
+
+def test_more_clients_than_slots():
+    """Everybody is answered: 200, or 503 by the refusal path; /__stats/ stays reachable meanwhile."""
+    with Backend() as backend, board(backend) as m:
+        with concurrent.futures.ThreadPoolExecutor(3 * GATEWAY_CONNS) as pool:
+            running = [pool.submit(status, m, "/slow") for _ in range(3 * GATEWAY_CONNS)]
+            time.sleep(0.3)
+            m.stats()
+            seen = [future.result() for future in running]
+        assert seen.count(200) >= 2, seen
+        assert set(seen) <= {200, 503, 500, "reset"}, seen
+        ok_before = m.stats()["krakend.router.response./slow.status.200.count"]
+        assert ok_before == seen.count(200), (ok_before, seen)
+        for i in range(20):
+            assert m.get(f"/json/{i}").status == 200
+        stats = m.stats()
+        assert stats["krakend.router.connected"] == stats["krakend.router.disconnected"]
+
+
+def status(m, path):
+    try:
+        return m.get(path).status
+    except (ConnectionError, machine.http.client.HTTPException):
+        return "reset"
+
+
+def test_body_too_long_is_an_error_not_a_crash():
+    with Backend() as backend:
+        cut = config(backend)
+        cut["endpoints"][1] = {"endpoint": "/bytes/{n}", "backend": [
+            {"url_pattern": "/bytes/{n}", "host": [backend.url]}]}
+        with machine.Machine(BUILD, cut) as m:
+            assert m.get(f"/bytes/{3 * BODY_LEN_MAX}").status == 500
+            assert m.get("/json/1").status == 200
+            assert m.console().count("READY") == 1
+
+
+def test_slow_heads_do_not_take_the_metrics_listener():
+    with Backend() as backend, board(backend) as m:
+        idle = [socket.create_connection(("127.0.0.1", m.ports["gateway"]))
+                for _ in range(GATEWAY_CONNS)]
+        for connection in idle:
+            connection.sendall(b"GET /json/1 HT")
+        time.sleep(0.3)
+        m.stats()
+        for connection in idle:
+            connection.close()
+        machine.wait_until(lambda: status(m, "/json/1") == 200, "the gateway answers again")
+
+
+# ---- Configuration partition ---------------------------------------------------------------------
+
+def check_safe_default(image, words):
+    with machine.Machine(BUILD, image) as m:
+        assert words in m.console(), m.console()
+        assert "safe default" in m.console()
+        assert m.stats()["limpet.firmware.safe_default"] == 1
+
+
+def test_broken_partitions_start_the_safe_default():
+    payload = json.dumps({"version": 3}).encode()
+    good = b"LMPC" + struct.pack("<HHII", 1, 0, len(payload), 0)
+    check_safe_default(bytes(64), "never written")
+    check_safe_default(b"\xff" * 64, "never written")
+    check_safe_default(good + payload, "damaged")
+    check_safe_default(b"LMPC" + struct.pack("<HHII", 2, 0, 0, 0), "another version")
+    check_safe_default(b"LMPC" + struct.pack("<HHII", 1, 0, 1 << 30, 0), "longer than its partition")
+
+
+def test_refused_configuration_starts_the_safe_default():
+    with machine.Machine(BUILD, {"version": 3, "port": 8080, "endpoints": "none"}) as m:
+        assert "endpoints" in m.console() and "krakend.json was refused" in m.console()
+        assert m.stats()["limpet.firmware.safe_default"] == 1
+
+
+def test_configuration_beyond_the_tables_is_refused_with_numbers():
+    with Backend() as backend:
+        large = config(backend)
+        large["endpoints"] = [raw(f"/e{i}", "/bytes/1", backend) for i in range(17)]
+        with machine.Machine(BUILD, large) as m:
+            assert "too many endpoints: 17 needed" in m.console(), m.console()
+
+
+# ---- Reset ---------------------------------------------------------------------------------------
+
+def test_reset_and_boot_again():
+    with Backend() as backend, board(backend) as m:
+        assert m.get("/json/1").status == 200
+        for boots in (2, 3):
+            m.monitor("system_reset")
+            m.wait_console("READY", boots)
+            machine.wait_until(lambda: status(m, "/json/1") == 200, "the gateway answers again")
+        stats = m.stats()
+        assert stats["krakend.router.response./json/:id.status.200.count"] >= 1
+        assert stats["limpet.firmware.after_panic"] == 0
+
+
+def main():
+    failed = []
+    for name, function in list(globals().items()):
+        if name.startswith("test_") and (len(sys.argv) < 2 or name in sys.argv[1:]):
+            try:
+                function()
+                print(f"ok   {name}", flush=True)
+            except Exception:  # pylint: disable=broad-except
+                failed.append(name)
+                print(f"FAIL {name}\n{traceback.format_exc()}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
