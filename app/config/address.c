@@ -8,6 +8,7 @@
 #define NAME_LEN_MAX 253u
 
 #define HTTP_PORT 80u
+#define HTTPS_PORT 443u
 
 static const char *name_check(struct slice name);
 static const char *ip4_target_check(uint32_t ip4);
@@ -97,20 +98,18 @@ const char *address_listen(struct slice s, struct config_listen *listen)
 
 /* ---- Where to send ------------------------------------------------------------------------- */
 
-/* Cuts a scheme off. */
-static const char *scheme_parse(struct slice *s, bool *found)
+/* Cuts a scheme off; true when there was one. */
+static bool scheme_parse(struct slice *s, bool *tls)
 {
-    struct slice http = SLICE_LIT("http://");
-    *found = slice_starts_with(*s, http);
-    if (*found) {
-        *s = slice_skip(*s, http.len);
-        return NULL;
-    }
-    if (slice_starts_with(*s, SLICE_LIT("https://"))) {
-        return "https is not supported yet; only http:// is";
-    }
-    return NULL;
+    const struct slice http = SLICE_LIT("http://");
+    const struct slice https = SLICE_LIT("https://");
+    *tls = slice_starts_with(*s, https);
+    bool found = *tls || slice_starts_with(*s, http);
+    *s = slice_skip(*s, !found ? 0 : *tls ? https.len : http.len);
+    return found;
 }
+
+static const char no_tls[] = "this build has no TLS (LIMPET_TLS); only http:// is possible";
 
 /* "[::1]:8086": the one IPv6 address that is understood. */
 static size_t ip6_name(struct slice s, struct config_host *host)
@@ -138,23 +137,23 @@ static const char *authority_parse(struct slice s, size_t port_digits_min, struc
         return problem;
     }
     struct slice rest = slice_skip(s, name_len);
-    host->port = HTTP_PORT;
+    const uint16_t usual_port = host->tls ? HTTPS_PORT : HTTP_PORT;
+    host->port = usual_port;
     if (rest.len > 0 &&
         (rest.ptr[0] != ':' || !port_parse(slice_skip(rest, 1), port_digits_min, &host->port))) {
         return port_digits_min > 1 ? "the port must be a number from 10 to 65535"
                                    : "the port must be a number from 1 to 65535";
     }
-    host->authority = host->port == HTTP_PORT ? slice_take(s, name_len) : s;
+    host->authority = host->port == usual_port ? slice_take(s, name_len) : s;
     return NULL;
 }
 
 const char *address_host(struct slice s, struct config_host *host)
 {
-    bool scheme;
     *host = (struct config_host){0};
-    const char *problem = scheme_parse(&s, &scheme);
-    if (problem != NULL) {
-        return problem;
+    (void)scheme_parse(&s, &host->tls);
+    if (host->tls && !LIMPET_TLS) {
+        return no_tls;
     }
     if (slice_find(s, '@') < s.len) {
         return "a user and a password are not supported here";
@@ -170,14 +169,12 @@ const char *address_host(struct slice s, struct config_host *host)
 
 const char *address_influx(struct slice s, struct config_host *host, struct slice *base_path)
 {
-    bool scheme;
     *host = (struct config_host){0};
-    const char *problem = scheme_parse(&s, &scheme);
-    if (problem != NULL) {
-        return problem;
-    }
-    if (!scheme) {
+    if (!scheme_parse(&s, &host->tls)) {
         return "expected an address such as \"http://localhost:8086\"";
+    }
+    if (host->tls && !LIMPET_TLS) {
+        return no_tls;
     }
     size_t slash = slice_find(s, '/');
     struct slice path = slice_skip(s, slash);

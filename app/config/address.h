@@ -15,10 +15,10 @@ const char *address_listen_ip(struct slice s, uint32_t *ip4);
 /* "listen_address": ":8090", "127.0.0.1:8090", "localhost:8090". */
 const char *address_listen(struct slice s, struct config_listen *listen);
 
-/* An entry of "host": [http://]name[:port][/], as the reference's pattern
+/* An entry of "host": [http://|https://]name[:port][/], as the reference's pattern
  * (https?://)?([a-zA-Z0-9._-]+)(:[0-9]{2,6})?/? over the whole text; "[::1]" is allowed too. */
 const char *address_host(struct slice s, struct config_host *host);
-/* InfluxDB's "address": http://name[:port][/path]. `base_path` has no slash at its end. */
+/* InfluxDB's "address": http[s]://name[:port][/path]. `base_path` has no slash at its end. */
 const char *address_influx(struct slice s, struct config_host *host, struct slice *base_path);
 
 #endif

@@ -72,6 +72,15 @@ struct config_endpoint {
     bool declared; /* false: the built-in default configuration made it */
 };
 
+/* Whom to trust and who we are, where connections are encrypted: paths of PEM files. */
+struct config_tls {
+    struct slice ca_files[LIMPET_TLS_FILES];
+    uint8_t ca_file_count;
+    bool system_disabled;   /* the system's authorities are not trusted */
+    struct slice cert_file; /* client certificate and its chain; empty = none */
+    struct slice key_file;
+};
+
 struct config_metrics {
     bool enabled; /* the namespace is there */
     bool proxy_disabled;
@@ -91,6 +100,7 @@ struct config_influx {
     struct slice username;  /* empty = no authentication */
     struct slice password;
     uint32_t buffer_size;   /* datapoints */
+    struct config_tls tls;
 };
 
 /* For static placement; read what you need, change nothing. */
@@ -104,6 +114,7 @@ struct config {
     enum log_level log_level;
     struct config_metrics metrics;
     struct config_influx influx;
+    struct config_tls client_tls; /* of connections to backends */
     uint16_t endpoint_count;
     uint16_t backend_count;
     uint16_t host_count;

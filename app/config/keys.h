@@ -59,11 +59,11 @@ struct key {
     X(ROOT_ENDPOINTS, "endpoints", OBJECTS, "[]", "endpoints")                                    \
     X(ROOT_EXTRA_CONFIG, "extra_config", OBJECT, "{}", "namespaces")                              \
     X(ROOT_ECHO_ENDPOINT, "echo_endpoint", BOOL, "false", "")                                     \
-    X(ROOT_DEBUG_ENDPOINT, "debug_endpoint", BOOL, "false", "")
+    X(ROOT_DEBUG_ENDPOINT, "debug_endpoint", BOOL, "false", "")                                   \
+    X(ROOT_CLIENT_TLS, "client_tls", OBJECT, "{}", "")
 #define KEYS_ROOT_OTHER(X)                                                                        \
     X("name", STRING, NO_EFFECT, "")                                                              \
     X("async_agent", OBJECTS, NEVER, "[]")                                                        \
-    X("client_tls", OBJECT, LATER, "{}")                                                          \
     X("dialer_fallback_delay", DURATION, NO_EFFECT, "")                                           \
     X("dialer_keep_alive", DURATION, NO_EFFECT, "")                                               \
     X("dialer_timeout", DURATION, NO_EFFECT, "")                                                  \
@@ -262,8 +262,29 @@ struct key {
     X(INFLUX_DB, "db", STRING, "\"krakend\"", "not empty")                                        \
     X(INFLUX_USERNAME, "username", STRING, "\"\"", "")                                            \
     X(INFLUX_PASSWORD, "password", SECRET, "\"\"", "")                                            \
-    X(INFLUX_BUFFER_SIZE, "buffer_size", NUMBER, "0", "0..4294967295 points")
+    X(INFLUX_BUFFER_SIZE, "buffer_size", NUMBER, "0", "0..4294967295 points")                     \
+    X(INFLUX_CA_FILE, "ca_file", STRING, "\"\"", "path of a PEM file")                            \
+    X(INFLUX_CERT_FILE, "client_cert_file", STRING, "\"\"", "path of a PEM file")                 \
+    X(INFLUX_KEY_FILE, "client_key_file", STRING, "\"\"", "path of a PEM file")
 #define KEYS_INFLUX_OTHER(X)
+
+/* client_tls of the root */
+#define KEYS_CLIENT_TLS(X)                                                                        \
+    X(CLIENT_TLS_CA_CERTS, "ca_certs", STRINGS, "[]", "paths of PEM files")                       \
+    X(CLIENT_TLS_NO_SYSTEM, "disable_system_ca_pool", BOOL, "false", "")                          \
+    X(CLIENT_TLS_CLIENT_CERTS, "client_certs", OBJECTS, "[]", "one at most")
+#define KEYS_CLIENT_TLS_OTHER(X)                                                                  \
+    X("allow_insecure_connections", BOOL, NEVER, "false")                                         \
+    X("cipher_suites", ANY, NO_EFFECT, "")                                                        \
+    X("curve_preferences", ANY, NO_EFFECT, "")                                                    \
+    X("max_version", STRING, LATER, "\"TLS13\"")                                                  \
+    X("min_version", STRING, LATER, "\"TLS12\"")
+
+/* client_tls.client_certs[] */
+#define KEYS_CLIENT_CERT(X)                                                                       \
+    X(CLIENT_CERT_CERTIFICATE, "certificate", STRING, "", "path of a PEM file, required")         \
+    X(CLIENT_CERT_PRIVATE_KEY, "private_key", STRING, "", "path of a PEM file, required")
+#define KEYS_CLIENT_CERT_OTHER(X)
 
 /* telemetry/logging */
 #define KEYS_LOGGING(X)                                                                           \
@@ -371,6 +392,8 @@ struct key {
     X(SECTION_SERVICE_EXTRA, SERVICE_EXTRA, "extra_config")                                       \
     X(SECTION_ENDPOINT_EXTRA, ENDPOINT_EXTRA, "endpoints[].extra_config")                         \
     X(SECTION_BACKEND_EXTRA, BACKEND_EXTRA, "endpoints[].backend[].extra_config")                 \
+    X(SECTION_CLIENT_TLS, CLIENT_TLS, "client_tls")                                               \
+    X(SECTION_CLIENT_CERT, CLIENT_CERT, "client_tls.client_certs[]")                              \
     X(SECTION_METRICS, METRICS, "extra_config.telemetry/metrics")                                 \
     X(SECTION_INFLUX, INFLUX, "extra_config.telemetry/influx")                                    \
     X(SECTION_LOGGING, LOGGING, "extra_config.telemetry/logging")                                 \

@@ -143,6 +143,9 @@ void loader_store_segments(struct loader *l, struct slice path, const struct pat
 
 void loader_read_service(struct loader *l);                             /* service.c */
 void loader_read_telemetry(struct loader *l, struct node extra_config); /* telemetry.c */
+void loader_read_client_tls(struct loader *l, struct node node);        /* client_tls.c */
+/* The keys of telemetry/influx that are about TLS. client_tls.c */
+void loader_read_influx_tls(struct loader *l, const struct node *found);
 void loader_read_endpoints(struct loader *l, struct node list);         /* endpoint.c */
 /* Of one endpoint; `params` is NULL when its path is not usable. backend.c */
 void loader_read_backends(struct loader *l, struct node list, struct config_endpoint *endpoint,

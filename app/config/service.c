@@ -23,6 +23,7 @@ void loader_read_service(struct loader *l)
     config->echo_endpoint = node_true(found[ROOT_ECHO_ENDPOINT]);
     config->debug_endpoint = node_true(found[ROOT_DEBUG_ENDPOINT]);
     listen_read(l, found[ROOT_PORT], found[ROOT_LISTEN_IP]);
+    loader_read_client_tls(l, found[ROOT_CLIENT_TLS]);
     loader_read_telemetry(l, found[ROOT_EXTRA_CONFIG]);
     listeners_check(l);
     /* A list that was refused is not missing. */

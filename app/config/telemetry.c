@@ -103,6 +103,7 @@ static void influx_read(struct loader *l, struct node node)
     kept_text_read(l, found[INFLUX_PASSWORD], &influx->password);
     value_number(l, found[INFLUX_BUFFER_SIZE], 0, UINT32_MAX, &buffer_size);
     influx->buffer_size = (uint32_t)buffer_size;
+    loader_read_influx_tls(l, found);
     if (node_ok(found[INFLUX_DB]) && influx->db.len == 0) {
         loader_error(l, found[INFLUX_DB].raw.ptr, "must not be empty");
     }

@@ -87,7 +87,6 @@ static void test_hosts(void)
         "http://h?x",
         "http://h#x",
         "HTTP://h",
-        "https://h",
         "http://http://h",
         "http://127.0.0.2",
         "http://127.1",
