@@ -23,17 +23,14 @@ static inline __attribute__((always_inline)) void
 record(struct histogram_pool *pool, struct histogram *h, int64_t value, enum histogram_unit unit);
 static inline void add_value(struct histogram *h, histogram_value v);
 static void record_edge(struct histogram_pool *pool, struct histogram *h, histogram_value v);
-static void keep(struct histogram_pool *pool, struct histogram *h, histogram_value v,
-                 enum histogram_unit unit);
+static void keep(struct histogram *h, histogram_value v, enum histogram_unit unit);
 static void begin(struct histogram_pool *pool, struct histogram *h);
 static void take(struct histogram_pool *pool, struct histogram *h);
 static void give_back(struct histogram_pool *pool, struct histogram *h);
-static void spill(struct histogram_pool *pool, struct histogram_slot *slot, uint32_t count,
-                  enum histogram_unit unit);
-static void merge_values(struct histogram_pool *pool, struct histogram *into,
-                         const struct histogram *from, enum histogram_unit unit);
-static void merge_counts(struct histogram_pool *pool, struct histogram_slot *into,
-                         const struct histogram_slot *from);
+static void spill(struct histogram_slot *slot, uint32_t count, enum histogram_unit unit);
+static void merge_values(struct histogram *into, const struct histogram *from,
+                         enum histogram_unit unit);
+static void merge_weights(struct histogram_slot *into, const struct histogram_slot *from);
 static void show(const struct histogram_frozen *frozen, enum histogram_unit unit,
                  struct metrics_summary *summary);
 static void compute_percentiles(const struct histogram *h, enum histogram_unit unit,
@@ -93,10 +90,10 @@ static inline void record(struct histogram_pool *pool, struct histogram *h, int6
         return;
     }
     if (before <= HISTOGRAM_KEPT) {
-        keep(pool, h, v, unit);
+        keep(h, v, unit);
         return;
     }
-    histogram_count_up(pool, h->slot, histogram_bucket_of(v, unit));
+    histogram_count_up(h->slot, histogram_bucket_of(v, unit), before);
 }
 
 static inline void add_value(struct histogram *h, histogram_value v)
@@ -122,15 +119,14 @@ static void record_edge(struct histogram_pool *pool, struct histogram *h, histog
 }
 
 /* One of the first values, and the one that no longer fits. */
-static void keep(struct histogram_pool *pool, struct histogram *h, histogram_value v,
-                 enum histogram_unit unit)
+static void keep(struct histogram *h, histogram_value v, enum histogram_unit unit)
 {
     if (h->count <= HISTOGRAM_KEPT) {
         h->slot->kept[h->count - 1u] = v;
         return;
     }
-    spill(pool, h->slot, HISTOGRAM_KEPT, unit);
-    histogram_count_up(pool, h->slot, histogram_bucket_of(v, unit));
+    spill(h->slot, HISTOGRAM_KEPT, unit);
+    histogram_count_up(h->slot, histogram_bucket_of(v, unit), HISTOGRAM_KEPT);
 }
 
 static void begin(struct histogram_pool *pool, struct histogram *h)
@@ -157,8 +153,7 @@ static void take(struct histogram_pool *pool, struct histogram *h)
 }
 
 /* The kept values become counts, in the same bytes. */
-static void spill(struct histogram_pool *pool, struct histogram_slot *slot, uint32_t count,
-                  enum histogram_unit unit)
+static void spill(struct histogram_slot *slot, uint32_t count, enum histogram_unit unit)
 {
     uint16_t buckets[HISTOGRAM_KEPT];
     for (uint32_t i = 0; i < count; i++) {
@@ -166,7 +161,7 @@ static void spill(struct histogram_pool *pool, struct histogram_slot *slot, uint
     }
     histogram_clear_counts(slot);
     for (uint32_t i = 0; i < count; i++) {
-        histogram_count_up(pool, slot, buckets[i]);
+        histogram_count_up(slot, buckets[i], i);
     }
 }
 
@@ -189,7 +184,7 @@ void histogram_merge(struct histogram_pool *pool, struct histogram *into,
         give_back(pool, into);
     }
     if (into->slot != NULL) {
-        merge_values(pool, into, from, unit);
+        merge_values(into, from, unit);
     }
     into->count += from->count;
     into->min = from->min < into->min ? from->min : into->min;
@@ -197,17 +192,17 @@ void histogram_merge(struct histogram_pool *pool, struct histogram *into,
     histogram_merge_moments(into, from);
 }
 
-static void merge_values(struct histogram_pool *pool, struct histogram *into,
-                         const struct histogram *from, enum histogram_unit unit)
+static void merge_values(struct histogram *into, const struct histogram *from,
+                         enum histogram_unit unit)
 {
     bool from_kept = from->count <= HISTOGRAM_KEPT;
     bool into_kept = into->count <= HISTOGRAM_KEPT;
     bool fits = into->count + from->count <= HISTOGRAM_KEPT;
     if (into_kept && !fits) {
-        spill(pool, into->slot, into->count, unit);
+        spill(into->slot, into->count, unit);
     }
     if (!from_kept) {
-        merge_counts(pool, into->slot, from->slot);
+        merge_weights(into->slot, from->slot);
         return;
     }
     for (uint32_t i = 0; i < from->count; i++) {
@@ -215,18 +210,17 @@ static void merge_values(struct histogram_pool *pool, struct histogram *into,
         if (fits) {
             into->slot->kept[into->count + i] = v;
         } else {
-            histogram_count_up(pool, into->slot, histogram_bucket_of(v, unit));
+            histogram_count_up(into->slot, histogram_bucket_of(v, unit), into->count + i);
         }
     }
 }
 
-static void merge_counts(struct histogram_pool *pool, struct histogram_slot *into,
-                         const struct histogram_slot *from)
+static void merge_weights(struct histogram_slot *into, const struct histogram_slot *from)
 {
     for (unsigned i = 0; i <= HISTOGRAM_NEGATIVE; i++) {
-        uint32_t count = histogram_count_of(from, i);
-        if (count > 0) {
-            histogram_count_add(pool, into, i, count);
+        uint32_t weight = histogram_weight_of(from, i);
+        if (weight > 0) {
+            histogram_weight_add(into, i, weight);
         }
     }
 }
@@ -337,7 +331,7 @@ static double walk_to(struct walk *walk, uint32_t rank)
     }
     while (walk->passed < rank && walk->next <= HISTOGRAM_ORDERED) {
         unsigned bucket = walk->next == 0 ? HISTOGRAM_NEGATIVE : walk->next - 1u;
-        uint32_t count = histogram_count_of(walk->slot, bucket);
+        uint32_t count = histogram_weight_of(walk->slot, bucket);
         walk->next++;
         walk->passed += count;
         if (count > 0) {

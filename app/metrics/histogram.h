@@ -18,11 +18,15 @@
  * hold 68.7 s; below the range of their bound they are off by at most 128 ns or by nothing at all
  * (bytes).
  *
- * Outside of the ranges nothing wraps. Minimum and maximum of L are exact for every int64; its sums
- * take values beyond +-2^47 (39 h in ns) as that bound, and its percentiles beyond 2^37 (137 s, 137
- * GB) are the maximum once more than 1028 values came. M1 and M2 take values above their range as
- * its end and negative ones as -1 unit. Negative values above the kept number share one bucket,
- * shown as the minimum.
+ * Outside of the ranges nothing wraps. L: minimum and maximum are exact for every int64; the sums
+ * take values beyond +-2^47 (39 h in ns) as that bound; once more than 1028 values came,
+ * percentiles beyond 2^37 (137 s, 137 GB) are the maximum, and those below 0 the minimum. M1 and
+ * M2: times above 68.7 s and sizes above 4 GB are taken as that, negative values as -1 unit;
+ * percentiles of sizes beyond their range are its end, or the minimum where that is larger.
+ *
+ * M1 and M2 count in 16 bits, four buckets in 32. Where a fifth would need that, all counts are
+ * halved and from then on one value in two is counted: no rank moves by more than a few values,
+ * minimum, maximum, mean and variance not at all. Any 327,679 values fit without.
  *
  * Buckets come from a pool. Where it is empty a histogram still has everything but percentiles. */
 #ifndef LIMPET_METRICS_HISTOGRAM_H
@@ -47,8 +51,7 @@ struct histogram_pool {
     uint16_t used;
     uint16_t used_max;
     uint64_t exhausted; /* windows of a series that found no slot */
-    uint64_t saturated; /* records that a full counter could not take (2^32 - 1 values in a window,
-                         * or in M1 and M2 a fifth bucket above 65535) */
+    uint64_t saturated; /* records that a full histogram did not take: 2^32 - 1 in a window */
 };
 
 #if LIMPET_HISTOGRAM_PROFILE == LIMPET_HISTOGRAM_L

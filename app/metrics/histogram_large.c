@@ -12,16 +12,14 @@ void histogram_clear_counts(struct histogram_slot *slot)
     memset(slot->counts, 0, sizeof(slot->counts));
 }
 
-uint32_t histogram_count_of(const struct histogram_slot *slot, unsigned bucket)
+uint32_t histogram_weight_of(const struct histogram_slot *slot, unsigned bucket)
 {
     return slot->counts[bucket];
 }
 
-void histogram_count_add(struct histogram_pool *pool, struct histogram_slot *slot, unsigned bucket,
-                         uint32_t count)
+void histogram_weight_add(struct histogram_slot *slot, unsigned bucket, uint32_t weight)
 {
-    (void)pool;
-    slot->counts[bucket] += count;
+    slot->counts[bucket] += weight;
 }
 
 int64_t histogram_shown(histogram_value v, enum histogram_unit unit)

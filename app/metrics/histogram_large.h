@@ -80,10 +80,9 @@ static inline unsigned histogram_bucket_of(histogram_value v, enum histogram_uni
 }
 
 /* 32 bits never run over, since the histogram's own count ends first. */
-static inline void histogram_count_up(struct histogram_pool *pool, struct histogram_slot *slot,
-                                      unsigned bucket)
+static inline void histogram_count_up(struct histogram_slot *slot, unsigned bucket, uint32_t serial)
 {
-    (void)pool;
+    (void)serial;
     slot->counts[bucket]++;
 }
 

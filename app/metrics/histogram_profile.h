@@ -7,9 +7,9 @@
 
 /* Slot state of an empty set of buckets. */
 void histogram_clear_counts(struct histogram_slot *slot);
-uint32_t histogram_count_of(const struct histogram_slot *slot, unsigned bucket);
-void histogram_count_add(struct histogram_pool *pool, struct histogram_slot *slot, unsigned bucket,
-                         uint32_t count);
+/* How many values a bucket stands for. */
+uint32_t histogram_weight_of(const struct histogram_slot *slot, unsigned bucket);
+void histogram_weight_add(struct histogram_slot *slot, unsigned bucket, uint32_t weight);
 
 /* Bytes or ns. */
 int64_t histogram_shown(histogram_value v, enum histogram_unit unit);

@@ -5,9 +5,10 @@
 
 #include "metrics/moments.h"
 
+#include <assert.h>
 #include <string.h>
 
-static uint16_t *low_word(struct histogram_slot *slot, unsigned bucket);
+static uint32_t count_of(const struct histogram_slot *slot, unsigned bucket);
 static uint64_t bucket_low(unsigned bucket, enum histogram_unit unit);
 static uint64_t part_low(unsigned part, unsigned e);
 
@@ -24,6 +25,12 @@ void histogram_clear_counts(struct histogram_slot *slot)
     memset(slot->counts, 0, sizeof(slot->counts));
     slot->negatives = 0;
     slot->carries = 0;
+    slot->halvings = 0;
+}
+
+uint32_t histogram_weight_of(const struct histogram_slot *slot, unsigned bucket)
+{
+    return count_of(slot, bucket) << slot->halvings;
 }
 
 static uint16_t *low_word(struct histogram_slot *slot, unsigned bucket)
@@ -31,54 +38,68 @@ static uint16_t *low_word(struct histogram_slot *slot, unsigned bucket)
     return bucket == HISTOGRAM_NEGATIVE ? &slot->negatives : &slot->counts[bucket];
 }
 
-uint32_t histogram_count_of(const struct histogram_slot *slot, unsigned bucket)
-{
-    uint32_t count = bucket == HISTOGRAM_NEGATIVE ? slot->negatives : slot->counts[bucket];
-    for (unsigned i = 0; i < slot->carries; i++) {
-        if (slot->carry[i].bucket == bucket) {
-            count += (uint32_t)slot->carry[i].high << 16;
-        }
-    }
-    return count;
-}
-
-/* The count of a bucket cannot pass 2^32 - 1: the histogram's own count ends first. */
-static bool add_high(struct histogram_slot *slot, unsigned bucket, uint16_t high)
+/* The place of the bucket's second word, or of the next free one. */
+static unsigned find_carry(const struct histogram_slot *slot, unsigned bucket)
 {
     unsigned i = 0;
     while (i < slot->carries && slot->carry[i].bucket != bucket) {
         i++;
     }
-    if (i == HISTOGRAM_CARRIES) {
+    return i;
+}
+
+static uint32_t count_of(const struct histogram_slot *slot, unsigned bucket)
+{
+    uint32_t low = bucket == HISTOGRAM_NEGATIVE ? slot->negatives : slot->counts[bucket];
+    unsigned i = find_carry(slot, bucket);
+    return i < slot->carries ? (uint32_t)slot->carry[i].high << 16 | low : low;
+}
+
+/* False, and nothing changed: it needs a second word, and there is none left. */
+static bool set_count(struct histogram_slot *slot, unsigned bucket, uint32_t count)
+{
+    unsigned i = find_carry(slot, bucket);
+    if (count > UINT16_MAX && i == HISTOGRAM_CARRIES) {
         return false;
     }
-    if (i == slot->carries) {
+    *low_word(slot, bucket) = (uint16_t)count;
+    if (count > UINT16_MAX) {
         slot->carry[i].bucket = (uint16_t)bucket;
-        slot->carry[i].high = 0;
-        slot->carries++;
+        slot->carry[i].high = (uint16_t)(count >> 16);
+        slot->carries = (uint8_t)(i == slot->carries ? i + 1u : slot->carries) & 127u;
+    } else if (i < slot->carries) {
+        slot->carries = (slot->carries - 1u) & 127u;
+        slot->carry[i] = slot->carry[slot->carries];
     }
-    slot->carry[i].high = (uint16_t)(slot->carry[i].high + high);
     return true;
 }
 
-void histogram_carry_up(struct histogram_pool *pool, struct histogram_slot *slot, unsigned bucket)
+/* The remainder goes on to the next bucket: so the sum of all buckets up to any one is half of what
+ * it was, rounded down, and no rank moves by more than half a count. */
+static void halve(struct histogram_slot *slot)
 {
-    if (!add_high(slot, bucket, 1)) {
-        *low_word(slot, bucket) = UINT16_MAX;
-        pool->saturated++;
+    uint32_t rest = 0;
+    for (unsigned i = 0; i <= HISTOGRAM_ORDERED; i++) {
+        unsigned bucket = i == 0 ? HISTOGRAM_NEGATIVE : i - 1u;
+        uint32_t count = count_of(slot, bucket) + rest;
+        bool fits = set_count(slot, bucket, count >> 1);
+        assert(fits);
+        (void)fits;
+        rest = count & 1u;
     }
+    slot->halvings++;
 }
 
-void histogram_count_add(struct histogram_pool *pool, struct histogram_slot *slot, unsigned bucket,
-                         uint32_t count)
+void histogram_carry_up(struct histogram_slot *slot, unsigned bucket)
 {
-    uint16_t *low = low_word(slot, bucket);
-    uint32_t sum = (count & UINT16_MAX) + *low;
-    uint32_t high = (count >> 16) + (sum >> 16);
-    *low = (uint16_t)sum;
-    if (high > 0 && !add_high(slot, bucket, (uint16_t)high)) {
-        *low = UINT16_MAX;
-        pool->saturated++;
+    *low_word(slot, bucket) = UINT16_MAX;
+    histogram_weight_add(slot, bucket, 1u << slot->halvings);
+}
+
+void histogram_weight_add(struct histogram_slot *slot, unsigned bucket, uint32_t weight)
+{
+    while (!set_count(slot, bucket, count_of(slot, bucket) + (weight >> slot->halvings))) {
+        halve(slot);
     }
 }
 
@@ -91,7 +112,8 @@ int64_t histogram_shown(histogram_value v, enum histogram_unit unit)
 }
 
 /* 2 low high / (low + high) errs by the same share at both ends of the bucket, which makes the
- * largest error the smallest possible one. The last bucket has no upper end but the maximum. */
+ * largest error the smallest possible one. The last bucket of sizes has no upper end: what lies
+ * beyond its range is shown as if it lay inside, or as the minimum. */
 double histogram_bucket_value(unsigned bucket, enum histogram_unit unit, int64_t min, int64_t max)
 {
     if (bucket == HISTOGRAM_NEGATIVE) {
@@ -103,8 +125,7 @@ double histogram_bucket_value(unsigned bucket, enum histogram_unit unit, int64_t
     if (low > 0) {
         value = 2.0 * (double)low / ((double)low + (double)high) * (double)high;
     }
-    bool open_end = bucket == HISTOGRAM_REGULAR - 1u && max > (int64_t)high;
-    if (open_end || value > (double)max) {
+    if (value > (double)max) {
         return (double)max;
     }
     return value < (double)min ? (double)min : value;

@@ -18,7 +18,8 @@
 #define HISTOGRAM_NEGATIVE HISTOGRAM_REGULAR
 #define HISTOGRAM_KEPT (HISTOGRAM_REGULAR / 2u)
 #define HISTOGRAM_VALUE_MAX UINT32_MAX
-/* Buckets that may count above 65535, each with a second word. */
+/* Buckets that may count above 65535, each with a second word. One more, and all counts are halved.
+ */
 #define HISTOGRAM_CARRIES 4u
 
 typedef uint32_t histogram_value; /* as kept: units + 1, 0 = negative */
@@ -31,8 +32,9 @@ struct histogram_slot {
         struct histogram_slot *next_free;
     };
     uint16_t negatives;
-    uint8_t carries; /* in use */
-    bool has_percentiles;
+    uint8_t halvings;    /* a count stands for 2^halvings values */
+    uint8_t carries : 7; /* in use */
+    bool has_percentiles : 1;
     struct {
         uint16_t bucket;
         uint16_t high; /* bits 16 and up of its count */
@@ -125,16 +127,26 @@ static inline unsigned histogram_bucket_of(histogram_value v, enum histogram_uni
     return bucket < HISTOGRAM_REGULAR ? bucket : HISTOGRAM_REGULAR - 1u;
 }
 
-/* The 16 bits of a bucket ran over: on into its second word, or, when there is none left, full. */
-void histogram_carry_up(struct histogram_pool *pool, struct histogram_slot *slot, unsigned bucket);
+/* The 16 bits of a bucket ran over: they are full, and one more is to be counted. */
+void histogram_carry_up(struct histogram_slot *slot, unsigned bucket);
 
-static inline void histogram_count_up(struct histogram_pool *pool, struct histogram_slot *slot,
-                                      unsigned bucket)
+/* After a halving one value in two is counted, after the next one in four. Which, is drawn by the
+ * fractional part of serial x golden ratio: spread evenly, in step with no period of the values. */
+static inline bool histogram_is_drawn(const struct histogram_slot *slot, uint32_t serial)
 {
+    return serial * 2654435769u >> (32u - slot->halvings) == 0;
+}
+
+/* serial: the number of this value in its window. */
+static inline void histogram_count_up(struct histogram_slot *slot, unsigned bucket, uint32_t serial)
+{
+    if (slot->halvings != 0 && !histogram_is_drawn(slot, serial)) {
+        return;
+    }
     uint16_t *count = bucket == HISTOGRAM_NEGATIVE ? &slot->negatives : &slot->counts[bucket];
     (*count)++;
     if (*count == 0) {
-        histogram_carry_up(pool, slot, bucket);
+        histogram_carry_up(slot, bucket);
     }
 }
 
