@@ -6,6 +6,8 @@
 #include <string.h>
 
 static void init_metrics(struct app *app, const struct app_options *options, uint64_t now_ns);
+static int init_tls(struct app *app);
+static void set_tls_time(struct app *app, const struct port_time *now);
 static void init_servers(struct app *app);
 static int start_listeners(struct app *app);
 static void set_time(struct app *app, const struct port_time *now);
@@ -38,6 +40,9 @@ int app_init(struct app *app, const struct app_options *options, const struct po
                 LIMPET_BACKEND_CONNS);
     int err =
         gateway_init(&app->gateway, config, &app->metrics, &app->client, &app->timers, &app->log);
+    if (err == LIMPET_OK) {
+        err = init_tls(app);
+    }
     if (err != LIMPET_OK) {
         return err;
     }
@@ -70,6 +75,31 @@ static void init_metrics(struct app *app, const struct app_options *port, uint64
         metrics_add_values(&app->metrics, values->table, values->count, values->base);
     }
 }
+
+#if LIMPET_TLS
+static int init_tls(struct app *app)
+{
+    return app_tls_init(&app->secure, &app->config, &app->net, &app->client, &app->metrics,
+                        &app->log);
+}
+
+static void set_tls_time(struct app *app, const struct port_time *now)
+{
+    app_tls_set_time(&app->secure, now->mono_ns, now->unix_ns);
+}
+#else
+static int init_tls(struct app *app)
+{
+    (void)app;
+    return LIMPET_OK;
+}
+
+static void set_tls_time(struct app *app, const struct port_time *now)
+{
+    (void)app;
+    (void)now;
+}
+#endif
 
 static void init_servers(struct app *app)
 {
@@ -132,6 +162,7 @@ static void set_time(struct app *app, const struct port_time *now)
     client_set_time(&app->client, now->mono_ns);
     gateway_set_time(&app->gateway, now->mono_ns, now->unix_ns);
     writer_set_time(&app->writer, now->mono_ns, now->unix_ns);
+    set_tls_time(app, now);
 }
 
 static void close_due_window(struct app *app, uint64_t now_ns)

@@ -6,6 +6,7 @@
 #define LIMPET_APP_H
 
 #include "app_config.h"
+#include "app_tls.h"
 #include "base/log.h"
 #include "base/timer.h"
 #include "config/config.h"
@@ -52,6 +53,9 @@ struct app {
     struct gateway gateway;
     struct report report;
     struct writer writer;
+#if LIMPET_TLS
+    struct app_tls secure;
+#endif
     struct timer stop_timer;
     uint64_t start_ns;
     uint64_t turn_ns_max; /* longest loop turn seen */

@@ -20,6 +20,10 @@ struct port_time {
 LIMPET_WARN_UNUSED
 bool port_entropy(void *buf, size_t len);
 
+/* Text in PEM form: of the file that the configuration names, or, when `path` is empty, of the
+ * system's trusted authorities. Stays for good. Empty: there is none, or it cannot be read. */
+struct slice port_pem(struct slice path);
+
 /* Sink of struct log. Adds the time and the newline; false when the line was dropped. */
 bool port_log_sink(void *ctx, enum log_level level, struct slice line);
 

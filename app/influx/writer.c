@@ -231,7 +231,8 @@ static void start_call(struct writer *w, bool ping)
     struct client_request request = {
         .target = {.name = w->config->host.name,
                    .port = w->config->host.port,
-                   .tls = w->config->host.tls},
+                   .tls = w->config->host.tls,
+                   .purpose = CLIENT_FOR_INFLUX},
         .safe_to_repeat = true, /* the same record is the same points */
         .framing = ping ? FRAMING_NONE : FRAMING_LENGTH,
         .length = ping ? 0 : w->batch.body_len,

@@ -226,7 +226,7 @@ static void keep_session(struct tls_conn *conn)
     struct tls *tls = conn->tls;
     const struct resume_key key = key_of(conn);
     if (resume_keep(&tls->resume, &key, tls->now_ns, &conn->ssl, conn->dates_checked)) {
-        tls->tickets++;
+        tls->sessions_kept++;
     }
 }
 

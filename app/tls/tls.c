@@ -97,6 +97,7 @@ void tls_set_time(struct tls *tls, uint64_t now_ns, int64_t unix_ns)
     }
     tls->now_ns = now_ns;
     tls->unix_ns = unix_ns;
+    tls_sample(tls);
 }
 
 void tls_sample(struct tls *tls)
@@ -116,6 +117,10 @@ int tls_set_identity(struct tls *tls, enum tls_purpose purpose,
     assert(identity->authorities_count <= LIMPET_TLS_FILES);
     for (size_t i = 0; i < identity->authorities_count && err == LIMPET_OK; i++) {
         err = trust_add(&profile->trust, identity->authorities[i]);
+    }
+    if (err == LIMPET_OK && identity->system.len > 0 &&
+        trust_add(&profile->trust, identity->system) != LIMPET_OK) {
+        log_identity(tls, purpose, "not all authorities of the system fit, or it has none");
     }
     if (err == LIMPET_ERR_FULL) {
         log_identity(tls, purpose, "more authorities than LIMPET_TLS_AUTHORITIES, or no memory");

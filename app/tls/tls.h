@@ -41,6 +41,7 @@ struct tls_profile {
 struct tls_identity {
     struct slice authorities[LIMPET_TLS_FILES];
     size_t authorities_count;
+    struct slice system; /* authorities too, may be empty; those that do not fit are left out */
     struct slice own_chain; /* empty: no client certificate */
     struct slice own_key;   /* not encrypted */
 };
@@ -109,7 +110,7 @@ struct tls {
     uint64_t handshakes_resumed;
     uint64_t handshakes_undated; /* of the full ones, without a look at the dates */
     uint64_t refused;            /* no slot, or no entropy */
-    uint64_t tickets;            /* sessions that servers gave us */
+    uint64_t sessions_kept;      /* that servers gave us */
     uint64_t logs_suppressed;
     struct tls_failures failures;
     size_t used;
@@ -134,7 +135,7 @@ void tls_init(struct tls *tls, struct net *net, struct log *log);
 void tls_set_time(struct tls *tls, uint64_t now_ns, int64_t unix_ns);
 /* Reads the identity's PEM texts. Without it a purpose trusts nobody. LIMPET_ERR_SYNTAX: own
  * certificate or key malformed or not a pair; LIMPET_ERR_FULL: too many authorities or arena too
- * small; LIMPET_ERR_NOT_FOUND: no authority in it; logged. */
+ * small; LIMPET_ERR_NOT_FOUND: no authority in one of its files; logged. */
 LIMPET_WARN_UNUSED
 int tls_set_identity(struct tls *tls, enum tls_purpose purpose,
                      const struct tls_identity *identity);

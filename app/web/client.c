@@ -45,6 +45,12 @@ void client_init(struct client *client, struct net *net, struct timers *timers, 
     client_slots_init(client);
 }
 
+void client_set_connector(struct client *client, client_connect_fn connect, void *ctx)
+{
+    client->connect_tls = connect;
+    client->connect_tls_ctx = ctx;
+}
+
 void client_set_time(struct client *client, uint64_t now_ns)
 {
     client->now_ns = now_ns;
@@ -66,7 +72,7 @@ void client_start(struct client *client, struct client_call *call,
     assert(request->compose != NULL && request->event != NULL);
     assert(request->framing != FRAMING_CLOSE);
     *call = (struct client_call){.state = CALL_WAITING, .client = client, .request = *request};
-    if (request->target.tls) {
+    if (request->target.tls && client->connect_tls == NULL) {
         fail(call, LIMPET_ERR_UNSUPPORTED);
     } else if (client->waiting.first != NULL || !assign(call)) {
         client->waited++;
@@ -202,7 +208,11 @@ static void connect_conn(struct client_conn *conn, uint32_t ip4)
 {
     struct client *client = conn->client;
     conn->state = BACKEND_CONNECTING;
-    int err = net_connect(client->net, ip4, conn->target.port, conn, conn_step, &conn->transport);
+    int err = conn->target.tls
+                  ? client->connect_tls(client->connect_tls_ctx, &conn->target, ip4, conn,
+                                        conn_step, &conn->transport)
+                  : net_connect(client->net, ip4, conn->target.port, conn, conn_step,
+                                &conn->transport);
     if (err != LIMPET_OK) {
         conn->transport = NULL;
         fail(conn->call, err);

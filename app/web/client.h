@@ -13,14 +13,22 @@
 #include "net/net.h"
 #include "web/message.h"
 
+/* Whose certificates count where connections are encrypted. */
+enum client_purpose { CLIENT_FOR_BACKENDS, CLIENT_FOR_INFLUX };
+
 struct client_target {
     struct slice name; /* or IPv4 literal; must outlive the call and the idle connection */
     uint16_t port;
     bool tls;
+    enum client_purpose purpose; /* connections are shared among those of one purpose only */
 };
 
 struct client_call;
 struct client_conn;
+
+/* Opens a connection to a target with tls set, as net_connect does one without. */
+typedef int (*client_connect_fn)(void *ctx, const struct client_target *target, uint32_t ip4,
+                                 void *owner, transport_step_fn step, struct transport **t);
 
 struct client_request {
     struct client_target target;
@@ -127,6 +135,8 @@ struct client {
     struct client_conn *stepping; /* whose step runs */
     struct client_line waiting;   /* for a slot */
     struct client_line due;       /* whose event has to come from the loop */
+    client_connect_fn connect_tls;
+    void *connect_tls_ctx;
     struct timer kick;            /* serves both lines in this turn or the next */
     size_t used;                  /* connections that exist, idle ones included */
     size_t used_max;
@@ -138,6 +148,8 @@ struct client {
 
 void client_init(struct client *client, struct net *net, struct timers *timers, struct log *log,
                  struct client_conn *conns, size_t conns_len);
+/* For targets with tls; without it they fail with LIMPET_ERR_UNSUPPORTED. Before the first call. */
+void client_set_connector(struct client *client, client_connect_fn connect, void *ctx);
 void client_set_time(struct client *client, uint64_t now_ns);
 
 /* Starts. The call must be CALL_IDLE; its memory must stay until client_cancel, or FAILED. Never

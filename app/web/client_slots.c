@@ -57,7 +57,8 @@ struct client_conn *client_slots_take(struct client *client)
 
 static bool same_target(const struct client_target *a, const struct client_target *b)
 {
-    return a->port == b->port && a->tls == b->tls && slice_equal_nocase(a->name, b->name);
+    return a->port == b->port && a->tls == b->tls && a->purpose == b->purpose &&
+           slice_equal_nocase(a->name, b->name);
 }
 
 /* ---- Give back ------------------------------------------------------------------------------ */

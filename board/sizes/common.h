@@ -7,6 +7,7 @@
 #define LIMPET_REJECT_CONNS 1u
 #define LIMPET_REQUEST_LINE_MAX 512u
 #define LIMPET_HEAD_LEN_MAX 1024u
+/* Least; a response has what the request's head has left of LIMPET_HEAD_LEN_MAX besides. */
 #define LIMPET_HEAD_OUT_LEN_MAX 512u
 #define LIMPET_FIELDS_MAX 24u
 #define LIMPET_BODY_LEN_MAX 4096u
@@ -14,6 +15,8 @@
 #define LIMPET_REDIRECT_HOSTS 2u
 #define LIMPET_REDIRECT_HOST_LEN_MAX 64u
 #define LIMPET_JSON_KEYS_MAX 256u
+
+#define LIMPET_TLS 0 /* without entropy no key is secret */
 
 #define LIMPET_STATUS_SLOTS 8u
 #define LIMPET_HISTOGRAM_PROFILE LIMPET_HISTOGRAM_M1

@@ -63,6 +63,12 @@ bool port_entropy(void *buf, size_t len)
     return false; /* no stored seed, no generator: callers refuse what needs one */
 }
 
+struct slice port_pem(struct slice path)
+{
+    (void)path;
+    return SLICE_EMPTY; /* no files */
+}
+
 /* ---- Clock and console ------------------------------------------------------------------------
  */
 
