@@ -52,6 +52,7 @@ enum { MAC_CR = 1, MAC_ADDRH = 2, MAC_ADDRL = 3, MII_ACC = 6, MII_DATA = 7 };
 #define BMCR_AUTONEGOTIATE 0x1200u /* on and restarted (IEEE 802.3 clause 22) */
 #define FRAME_CRC_LEN 4u
 #define FRAME_LEN_MIN 60u
+#define SEND_PIECE_LEN 256u
 /* Reads of a register until it must have changed: a frame of 1514 bytes takes 1.2 ms at 10 Mbit/s,
  * a read about 100 ns. */
 #define SPIN_MAX 100000u
@@ -63,6 +64,7 @@ static void mac_write(struct lan9118 *nic, uint32_t reg, uint32_t value);
 static void drain_frame(struct lan9118 *nic);
 static struct pbuf *take_frame(struct lan9118 *nic, uint32_t words);
 static uint32_t padded_words(uint32_t len);
+static void send_bytes(struct lan9118 *nic, struct pbuf *frame, uint32_t padded_len);
 static bool wait_for_tx_room(struct lan9118 *nic, uint32_t len);
 
 /* ---- Life cycle -------------------------------------------------------------------------------
@@ -222,25 +224,36 @@ static uint32_t padded_words(uint32_t len)
 signed char lan9118_send(struct lan9118 *nic, struct pbuf *frame)
 {
     uint32_t len = frame->tot_len - ETH_PAD_SIZE;
+    uint32_t padded_len = len < FRAME_LEN_MIN ? FRAME_LEN_MIN : len;
     if (len > LAN9118_FRAME_LEN_MAX) {
         return ERR_BUF;
     }
-    memset(nic->bounce, 0, FRAME_LEN_MIN);
-    (void)pbuf_copy_partial(frame, nic->bounce, (uint16_t)len, ETH_PAD_SIZE);
-    len = len < FRAME_LEN_MIN ? FRAME_LEN_MIN : len;
-    if (!wait_for_tx_room(nic, len)) {
+    if (!wait_for_tx_room(nic, padded_len)) {
         return ERR_IF;
     }
-    nic->regs[TX_DATA_FIFO] = TX_CMD_A_WHOLE_FRAME | len;
-    nic->regs[TX_DATA_FIFO] = len << 16 | len;
-    for (uint32_t i = 0; i < (len + 3u) / 4u; i++) {
-        nic->regs[TX_DATA_FIFO] = nic->bounce[i];
-    }
+    nic->regs[TX_DATA_FIFO] = TX_CMD_A_WHOLE_FRAME | padded_len;
+    nic->regs[TX_DATA_FIFO] = padded_len << 16 | padded_len;
+    send_bytes(nic, frame, padded_len);
     while ((nic->regs[TX_FIFO_INF] >> 16 & 0xFFu) != 0) {
         (void)nic->regs[TX_STATUS_FIFO];
     }
     (void)lan9118_drain(nic);
     return ERR_OK;
+}
+
+/* The chain's pieces have any length and alignment: through whole words. */
+static void send_bytes(struct lan9118 *nic, struct pbuf *frame, uint32_t padded_len)
+{
+    uint32_t words[SEND_PIECE_LEN / 4u];
+    for (uint32_t at = 0; at < padded_len; at += SEND_PIECE_LEN) {
+        uint32_t left = padded_len - at;
+        uint32_t piece = left < SEND_PIECE_LEN ? left : SEND_PIECE_LEN;
+        memset(words, 0, sizeof(words));
+        (void)pbuf_copy_partial(frame, words, (uint16_t)piece, (uint16_t)(at + ETH_PAD_SIZE));
+        for (uint32_t i = 0; i < (piece + 3u) / 4u; i++) {
+            nic->regs[TX_DATA_FIFO] = words[i];
+        }
+    }
 }
 
 static bool wait_for_tx_room(struct lan9118 *nic, uint32_t len)

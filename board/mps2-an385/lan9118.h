@@ -28,7 +28,6 @@ struct lan9118 {
     uint32_t ring_out; /* next word to read */
     struct board_netif_counts counts;
     uint32_t ring[LAN9118_RING_WORDS]; /* frames: one word with the length, then the bytes */
-    uint32_t bounce[(LAN9118_FRAME_LEN_MAX + 3u) / 4u]; /* one frame to send, word aligned */
 };
 
 /* False: no LAN9118 at this address. Interrupt: RX status FIFO not empty. */

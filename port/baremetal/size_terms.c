@@ -21,9 +21,16 @@ struct size_term {
     }
 
 /* What a room holds beside the tables that are named by themselves. */
+#define CONFIG_REST                                                                                \
+    (sizeof(struct config) - MEMBER(struct config, endpoints) - MEMBER(struct config, backends) -  \
+     MEMBER(struct config, segments) - MEMBER(struct config, strings))
 #define GATEWAY_REST                                                                               \
     (sizeof(struct gateway) - MEMBER(struct gateway, exchanges) - MEMBER(struct gateway, bodies) - \
      MEMBER(struct gateway, shape))
+#define CLIENTS (LIMPET_GATEWAY_CONNS + LIMPET_STATS_CONNS)
+#define CLIENT_REST                                                                                \
+    (sizeof(struct server_conn) - sizeof(struct message_head) - MEMBER(struct server_conn, buf))
+#define BACKEND_REST (sizeof(struct client_conn) - sizeof(struct message_head) - CLIENT_BUF_LEN)
 #define METRICS_REST                                                                               \
     (sizeof(struct metrics) - MEMBER(struct metrics, endpoints) -                                  \
      MEMBER(struct metrics, proxies) - MEMBER(struct metrics, slots))
@@ -32,11 +39,16 @@ struct size_term {
 
 __attribute__((section(".limpet_terms"), used)) static const struct size_term terms[] = {
     ONE("config: endpoints", config.endpoints),
-    ONE("config: backends, hosts, pieces of paths", config),
-    MANY("gateway: client connection", LIMPET_GATEWAY_CONNS, sizeof(struct server_conn)),
-    MANY("metrics listener: client connection", LIMPET_STATS_CONNS, sizeof(struct server_conn)),
-    MANY("backend connection", LIMPET_BACKEND_CONNS, sizeof(struct client_conn)),
-    MANY("  of each: parsed head", LIMPET_TRANSPORTS, sizeof(struct message_head)),
+    ONE("config: backends", config.backends),
+    ONE("config: pieces of paths", config.segments),
+    ONE("config: strings", config.strings),
+    MANY("config: hosts, the rest", 1, CONFIG_REST),
+    MANY("client connection: buffers for heads", CLIENTS, MEMBER(struct server_conn, buf)),
+    MANY("client connection: parsed head", CLIENTS, sizeof(struct message_head)),
+    MANY("client connection: the rest", CLIENTS, CLIENT_REST),
+    MANY("backend connection: buffer for heads", LIMPET_BACKEND_CONNS, CLIENT_BUF_LEN),
+    MANY("backend connection: parsed head", LIMPET_BACKEND_CONNS, sizeof(struct message_head)),
+    MANY("backend connection: the rest", LIMPET_BACKEND_CONNS, BACKEND_REST),
     MANY("exchange", LIMPET_EXCHANGES, sizeof(struct exchange)),
     MANY("body", LIMPET_BODIES, sizeof(struct body)),
     MANY("shape: keys of one level", 1, MEMBER(struct gateway, shape)),

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """The firmware on a board in QEMU: boot, traffic and its counts, full pools, a broken partition, reset."""
 import concurrent.futures
 import http.server
