@@ -305,7 +305,6 @@ void conn_response_sent(struct server_conn *c)
         conn_idle(c);
     } else {
         c->state = CONN_DRAINING;
-        c->drain_left = LIMPET_DRAIN_LEN_MAX;
         conn_deadline(c, c->server->now_ns + LIMPET_MS_TO_NS(c->server->options.stall_timeout_ms));
     }
 }

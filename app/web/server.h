@@ -69,7 +69,7 @@ struct server_conn {
     struct body_reader body;
     struct slice body_data; /* decoded span shown by server_body_peek */
     uint64_t body_seen;
-    size_t drain_left; /* DRAINING: payload bytes that are still read away */
+    size_t drain_left; /* payload that nobody read: so much more is read away */
     int failure;       /* of the request's body; told by the next step */
     bool owned;        /* the handler has it: request called, neither end nor gone */
     bool stepping;     /* inside conn_step: it will flush and go on */

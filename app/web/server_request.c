@@ -13,6 +13,7 @@ static bool head_input_ended(struct server_conn *c);
 static void begin_head(struct server_conn *c);
 static void start_request(struct server_conn *c);
 static void advance_body(struct server_conn *c);
+static bool looks_bad(const struct server_conn *c);
 
 /* ---- Heads ---------------------------------------------------------------------------------- */
 
@@ -84,6 +85,7 @@ static void start_request(struct server_conn *c)
     c->body_wanted = false;
     c->body_end_told = c->body.done;
     c->failure = LIMPET_OK;
+    c->drain_left = LIMPET_DRAIN_LEN_MAX;
     c->keep_alive = c->request.keep_alive;
     c->continue_due = c->request.expect_continue;
     c->deadline_ns = TIMER_NEVER;
@@ -93,6 +95,9 @@ static void start_request(struct server_conn *c)
         return;
     }
     advance_body(c);
+    if (c->failure == LIMPET_OK && looks_bad(c)) {
+        c->failure = LIMPET_ERR_SYNTAX;
+    }
     if (c->failure != LIMPET_OK) {
         request_fail(c, c->failure);
         return;
@@ -223,6 +228,26 @@ static void advance_body(struct server_conn *c)
         c->body_wanted = false;
         return;
     }
+}
+
+/* The body as far as its first span shows it: nobody hears of a request that came in one piece and
+ * is bad at its end, even if nobody would have read that far. */
+static bool looks_bad(const struct server_conn *c)
+{
+    struct body_reader ahead = c->body;
+    struct slice rest = ahead.done ? SLICE_EMPTY : transport_peek(c->transport);
+    while (rest.len > 0 && !ahead.done) {
+        struct slice data;
+        int64_t framing = body_reader_next(&ahead, rest, &data);
+        if (framing < 0) {
+            return true;
+        }
+        if (data.len > 0) {
+            body_reader_take(&ahead, data.len);
+        }
+        rest = slice_skip(rest, (size_t)framing + data.len);
+    }
+    return false;
 }
 
 /* Tells the handler, and the client if nothing else was told yet. */

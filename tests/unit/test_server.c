@@ -333,6 +333,18 @@ static void bad_chunks_are_told_to_both_sides(void)
     CHECK_EQ_UINT(world.gone, 1);
     CHECK_EQ_INT(world.gone_err, LIMPET_ERR_SYNTAX);
     world_end();
+    /* In one piece: nobody hears of it, even who would not have read the body. */
+    peer = join_and_send("POST /deaf HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "3\r\nabc\r\n2\r\nab\r\n+\r\n");
+    CHECK(world_got(peer, 400, NULL, true));
+    CHECK_EQ_UINT(world.requests, 0);
+    world_end();
+    /* Later: the connection has ended with the answer, at the latest. */
+    peer = join_and_send("POST /deaf HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    fake_peer_text(peer, "3\r\nabcX\r\n0\r\n\r\n" GET_HELLO);
+    world_run();
+    CHECK(peer->closed && world.requests == 1);
+    world_end();
     /* The answer had begun: it must not look complete. */
     peer = join_and_send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
                          "3\r\nabc\r\n");
