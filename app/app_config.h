@@ -58,6 +58,28 @@
 #define LIMPET_SEGMENTS_MAX (8u * LIMPET_BACKENDS_MAX)
 #endif
 
+/* Backends of one endpoint. 1..250. 16 B each, once. */
+#ifndef LIMPET_MERGE_MAX
+#define LIMPET_MERGE_MAX 64u
+#endif
+
+/* Calls of one backend at the same time (concurrent_calls). 1..255. No memory of its own. */
+#ifndef LIMPET_CONCURRENT_CALLS_MAX
+#define LIMPET_CONCURRENT_CALLS_MAX 5u
+#endif
+
+/* Entries of all lists of header fields and query parameters, parts of `target`, and twice the
+ * entries of `mapping`, together. 1..65535. 16 B each (8 B on 32 bit). */
+#ifndef LIMPET_NAMES_MAX
+#define LIMPET_NAMES_MAX (8u * LIMPET_BACKENDS_MAX)
+#endif
+
+/* Different keys of all `allow` and `deny` lists together, one for each part of a dotted path.
+ * 2..65535. 24 B each (12 B on 32 bit). */
+#ifndef LIMPET_FILTER_NODES_MAX
+#define LIMPET_FILTER_NODES_MAX (8u * LIMPET_BACKENDS_MAX)
+#endif
+
 /* Bytes of strings that config must keep and that do not stand verbatim in the text (unescaped
  * strings, metric names with {x} turned into :x or {{.X}}). 256..1 MiB. 1 B each. */
 #ifndef LIMPET_CONFIG_STRINGS_LEN_MAX
@@ -271,7 +293,7 @@
 #endif
 
 /* Histograms with bucket memory at the same time; 4 x endpoints + 8 is what an ordinary
- * configuration has active. 2..65535. 8304 B each in profile L, 484 B in M1, 916 B in M2. */
+ * configuration has active. 2..65535. 8296 B each in profile L, 480 B in M1, 916 B in M2. */
 #ifndef LIMPET_HISTOGRAMS
 #define LIMPET_HISTOGRAMS (4u * LIMPET_ENDPOINTS_MAX + 8u)
 #endif

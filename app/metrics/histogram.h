@@ -8,9 +8,9 @@
  *
  *            values kept   buckets an octave   percentiles above that        bytes of buckets
  *   L        1028          64                  0.79 % (0 .. 2^37)            8224
- *   M1        108          8, quadratic        4.83 % (8 B .. 512 MB,        436
+ *   M1        108          8, quadratic        4.83 % (8 B .. 512 MB,        448
  *                                                      1.024 us .. 68.7 s)
- *   M2        216          16                  3.03 % (16 B .. 1 GB,         868
+ *   M2        216          16                  3.03 % (16 B .. 1 GB,         884
  *                                                      1.024 us .. 68.7 s)
  *
  * L keeps nanoseconds and bytes; up to 1028 values it gives the numbers of the reference, whose

@@ -42,7 +42,7 @@ static uint16_t *low_word(struct histogram_slot *slot, unsigned bucket)
 static unsigned find_carry(const struct histogram_slot *slot, unsigned bucket)
 {
     unsigned i = 0;
-    while (i < slot->carries && slot->carry[i].bucket != bucket) {
+    while (i < slot->carries && slot->carry_bucket[i] != bucket) {
         i++;
     }
     return i;
@@ -52,7 +52,7 @@ static uint32_t count_of(const struct histogram_slot *slot, unsigned bucket)
 {
     uint32_t low = bucket == HISTOGRAM_NEGATIVE ? slot->negatives : slot->counts[bucket];
     unsigned i = find_carry(slot, bucket);
-    return i < slot->carries ? (uint32_t)slot->carry[i].high << 16 | low : low;
+    return i < slot->carries ? (uint32_t)slot->carry_high[i] << 16 | low : low;
 }
 
 /* False, and nothing changed: it needs a second word, and there is none left. */
@@ -64,12 +64,13 @@ static bool set_count(struct histogram_slot *slot, unsigned bucket, uint32_t cou
     }
     *low_word(slot, bucket) = (uint16_t)count;
     if (count > UINT16_MAX) {
-        slot->carry[i].bucket = (uint16_t)bucket;
-        slot->carry[i].high = (uint16_t)(count >> 16);
+        slot->carry_bucket[i] = (histogram_bucket)bucket;
+        slot->carry_high[i] = (uint16_t)(count >> 16);
         slot->carries = (uint8_t)(i == slot->carries ? i + 1u : slot->carries) & 127u;
     } else if (i < slot->carries) {
         slot->carries = (slot->carries - 1u) & 127u;
-        slot->carry[i] = slot->carry[slot->carries];
+        slot->carry_bucket[i] = slot->carry_bucket[slot->carries];
+        slot->carry_high[i] = slot->carry_high[slot->carries];
     }
     return true;
 }

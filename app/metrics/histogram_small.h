@@ -10,8 +10,10 @@
  * units. */
 #if LIMPET_HISTOGRAM_PROFILE == LIMPET_HISTOGRAM_M1
 #define HISTOGRAM_OCTAVE_BITS 3u
+typedef uint8_t histogram_bucket;
 #else
 #define HISTOGRAM_OCTAVE_BITS 4u
+typedef uint16_t histogram_bucket;
 #endif
 #define HISTOGRAM_REGULAR (27u << HISTOGRAM_OCTAVE_BITS)
 #define HISTOGRAM_ORDERED HISTOGRAM_REGULAR /* buckets from 0 on, in the order of their values */
@@ -35,10 +37,9 @@ struct histogram_slot {
     uint8_t halvings;    /* a count stands for 2^halvings values */
     uint8_t carries : 7; /* in use */
     bool has_percentiles : 1;
-    struct {
-        uint16_t bucket;
-        uint16_t high; /* bits 16 and up of its count */
-    } carry[HISTOGRAM_CARRIES];
+    /* Bits 16 and up of the counts of these buckets. */
+    uint16_t carry_high[HISTOGRAM_CARRIES];
+    histogram_bucket carry_bucket[HISTOGRAM_CARRIES];
     histogram_percentile percentile[METRICS_PERCENTILES]; /* of the frozen summary */
 };
 

@@ -97,9 +97,11 @@ __attribute__((noinline)) static void render_changed(void)
     report_stats_open(&stats, &reader);
 }
 
-__attribute__((noinline)) static void render_unchanged(void)
+__attribute__((noinline)) static uint64_t render_unchanged(void)
 {
+    uint64_t len;
     report_stats_open(&stats, &reader);
+    return report_stats_length(&reader, &len) ? len : 0;
 }
 
 static void render(void)
@@ -132,24 +134,29 @@ static void render(void)
         printf("%zu keys, %zu bytes\n", keys, bytes.len);
     }
     report_stats_close(&stats, &reader);
-    render_unchanged();
+    if (render_unchanged() == 0) {
+        puts("0 keys");
+    }
 }
 
+/* The second argument is how often the counted thing happens; 0 shows what the preparation costs.
+ */
 int main(int argc, char **argv)
 {
-    const char *what = argc > 1 ? argv[1] : "";
+    const char *what = argc > 2 ? argv[1] : "";
+    size_t count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
     if (strcmp(what, "kept") == 0) {
-        record(2, HISTOGRAM_KEPT - 4);
+        record(2, count);
     } else if (strcmp(what, "buckets") == 0) {
-        record(HISTOGRAM_KEPT + 2, 10000);
-    } else if (strcmp(what, "mixed") == 0) {
-        record(0, 40000);
+        record(HISTOGRAM_KEPT + 2, count);
+    } else if (strcmp(what, "window") == 0) {
+        record(0, count);
     } else if (strcmp(what, "series") == 0) {
-        record_series(10000);
+        record_series(count);
     } else if (strcmp(what, "render") == 0) {
         render();
     } else {
-        fprintf(stderr, "usage: bench_metrics kept|buckets|mixed|series|render\n");
+        fprintf(stderr, "usage: bench_metrics kept|buckets|window|series|render COUNT\n");
         return 2;
     }
     return 0;

@@ -1,6 +1,7 @@
-/* The metrics table without the rest of Limpet: any firmware can count with it. Links app/metrics and
- * app/base alone. Opens two series, records, closes a window, reads everything that is not 0. */
-#include "metrics/registry.h" /* struct metrics, for static placement; else metrics/metrics.h will do */
+/* The metrics table without the rest of Limpet: any firmware can count with it. Links
+ * app/metrics and app/base alone. Opens two series, records, closes a window, reads everything that
+ * is not 0. */
+#include "metrics/registry.h" /* struct metrics; without it metrics/metrics.h will do */
 
 #include <inttypes.h>
 #include <stdio.h>

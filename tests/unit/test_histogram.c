@@ -196,9 +196,9 @@ static void test_extremes(void)
             CHECK(p == 0 || s->percentile[p] >= s->percentile[p - 1]);
         }
     }
-#if LIMPET_HISTOGRAM_PROFILE == LIMPET_HISTOGRAM_L
-    CHECK(b->summary.min == INT64_MIN && b->summary.max == INT64_MAX);
-#endif
+    if (LIMPET_HISTOGRAM_PROFILE == LIMPET_HISTOGRAM_L) {
+        CHECK(b->summary.min == INT64_MIN && b->summary.max == INT64_MAX);
+    }
     free(b);
 }
 
