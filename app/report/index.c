@@ -299,6 +299,7 @@ static unsigned run_before(const struct stats *stats, size_t at, struct index_ke
     struct metrics_view view;
     struct index_key next;
     key_at(stats, at, 0, &view, &next);
+    assert(compare(key, &next) < 0); /* two series with one name are a bug of ours */
     unsigned run = 1;
     for (; first + run < count; run++) {
         key->part[KEY_SUFFIX] = suffixes[first + run].text;
@@ -341,11 +342,13 @@ void index_build(struct stats *stats)
         }
     }
     stats->status_count = metrics_status_count(m);
+    stats->series_count = count;
 }
 
 void index_update(struct stats *stats)
 {
     const struct metrics *m = stats->metrics;
+    assert(metrics_series_count(m) == stats->series_count);
     if (metrics_status_count(m) == stats->status_count) {
         return;
     }

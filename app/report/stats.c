@@ -66,6 +66,13 @@ static const struct memstats_field memstats[] = {
 };
 #define MEMSTATS_FIELDS ((unsigned)(sizeof(memstats) / sizeof(memstats[0])))
 
+/* Answers that were rendered or shared are not among them: a scrape would change the table it
+ * reads. */
+static const struct metrics_value values[] = {
+    METRICS_FIELD(METRICS_COUNTER, "stats.answers_cut", struct stats, cut),
+    METRICS_FIELD(METRICS_COUNTER, "stats.answers_in_pieces", struct stats, pieced),
+};
+
 void report_stats_init(struct stats *stats, struct metrics *metrics, const char *const *argv,
                        int argc)
 {
@@ -78,6 +85,7 @@ void report_stats_init(struct stats *stats, struct metrics *metrics, const char 
     stats->argv = argv;
     stats->argc = argc;
     stats->key_id = NO_KEY;
+    metrics_add_values(metrics, values, sizeof(values) / sizeof(values[0]), stats);
     index_build(stats);
 }
 

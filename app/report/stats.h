@@ -62,6 +62,7 @@ struct stats {
     uint64_t pieced;              /* answers in pieces */
     uint64_t cut;                 /* of them: cut by the end of a window */
     size_t status_count;          /* status codes in the index */
+    size_t series_count;          /* of the table when the index was built */
     size_t entry_count;
     uint32_t entries[LIMPET_STATS_ENTRIES]; /* sorted; see index.h */
     uint32_t key_id;                        /* of the series whose key is kept; UINT32_MAX = none */
@@ -73,7 +74,9 @@ struct stats {
     struct stats_buffer buffers[LIMPET_STATS_BUFFERS > 0 ? LIMPET_STATS_BUFFERS : 1];
 };
 
-/* When every series is opened and every value added. `argv` (argc strings) and `metrics` must stay.
+/* When every series is opened and every other value added: from here on neither may be done. Adds
+ * the values below limpet.stats. that a reader does not move, and builds the index. `argv` (argc
+ * strings) and `metrics` must stay.
  */
 void report_stats_init(struct stats *stats, struct metrics *metrics, const char *const *argv,
                        int argc);
