@@ -54,7 +54,7 @@ function(limpet_unit_test)
     set_target_properties(${TEST_NAME} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
     add_test(NAME ${TEST_NAME} COMMAND ${TEST_NAME})
-    set_tests_properties(${TEST_NAME} PROPERTIES TIMEOUT 120)
+    set_tests_properties(${TEST_NAME} PROPERTIES TIMEOUT 300)
 endfunction()
 
 # limpet_fuzz_target(NAME fuzz_message [SOURCES FILE...] [LIBS limpet_web...])
@@ -71,7 +71,9 @@ function(limpet_fuzz_target)
     add_executable(${FUZZ_NAME} ${sources})
     target_include_directories(${FUZZ_NAME} PRIVATE
         "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/app" "${PROJECT_SOURCE_DIR}")
+    target_compile_definitions(${FUZZ_NAME} PRIVATE _DEFAULT_SOURCE) # guard pages: mmap()
     target_link_libraries(${FUZZ_NAME} PRIVATE ${FUZZ_LIBS})
+    target_compile_options(${FUZZ_NAME} PRIVATE -Wall -Wextra -Werror)
     target_link_options(${FUZZ_NAME} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${FUZZ_NAME} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
@@ -83,7 +85,7 @@ function(limpet_fuzz_target)
         list(APPEND dirs "${corpus}")
     endif()
     add_test(NAME ${FUZZ_NAME}
-        COMMAND ${FUZZ_NAME} -seed=1 -runs=20000 -max_len=4096 "-artifact_prefix=${scratch}/crash-"
+        COMMAND ${FUZZ_NAME} -seed=1 -runs=50000 -max_len=4096 "-artifact_prefix=${scratch}/crash-"
             ${dirs})
     set_tests_properties(${FUZZ_NAME} PROPERTIES TIMEOUT 300)
 endfunction()
