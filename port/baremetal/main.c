@@ -5,6 +5,7 @@
 #include "network.h"
 #include "panic.h"
 #include "partition.h"
+#include "wall_clock.h"
 
 #include <string.h>
 
@@ -28,6 +29,7 @@ static struct {
     struct network network;
     struct log log; /* while the application's own is not there yet */
     struct partition partition;
+    struct wall_clock clock;
     struct state state;
     uint64_t sample_ns; /* when the values are sampled next */
 } firmware;
@@ -37,6 +39,12 @@ static const struct metrics_value state_values[] = {
     METRICS_FIELD(METRICS_GAUGE, "firmware.safe_default", struct state, safe_default),
     METRICS_CONSTANT("firmware.stack_size", LIMPET_STACK_LEN),
     METRICS_FIELD(METRICS_GAUGE, "firmware.stack_used_max", struct state, stack_used_max),
+};
+static const struct metrics_value clock_values[] = {
+    METRICS_FIELD(METRICS_COUNTER, "clock.answers", struct wall_clock, answers),
+    METRICS_FIELD(METRICS_GAUGE, "clock.known", struct wall_clock, known),
+    METRICS_FIELD(METRICS_COUNTER, "clock.refused", struct wall_clock, refused),
+    METRICS_FIELD(METRICS_COUNTER, "clock.unanswered", struct wall_clock, unanswered),
 };
 static const struct metrics_value netif_values[] = {
     METRICS_FIELD(METRICS_COUNTER, "netif.frames_bad", struct board_netif_counts, frames_bad),
@@ -51,6 +59,7 @@ static void report_finding(void *ctx, const struct config_finding *finding);
 static void start_core(void);
 static void turn(void);
 static void sample(uint64_t now_ns);
+static uint64_t earlier(uint64_t a, uint64_t b);
 
 int main(void)
 {
@@ -59,6 +68,7 @@ int main(void)
     greet();
     load();
     network_start(&firmware.network, &firmware.log);
+    wall_clock_start(&firmware.clock, &firmware.log, firmware.partition.time_server);
     start_core();
     log_line(&firmware.log, LOG_INFO, PREFIX_START, "READY");
     for (;;) {
@@ -136,13 +146,16 @@ static void report_finding(void *ctx, const struct config_finding *finding)
 
 static struct port_time read_time(void)
 {
-    return (struct port_time){.mono_ns = board_now_ns(), .unix_ns = 0};
+    uint64_t mono_ns = board_now_ns();
+    return (struct port_time){.mono_ns = mono_ns,
+                              .unix_ns = wall_clock_unix_ns(&firmware.clock, mono_ns)};
 }
 
 static void start_core(void)
 {
     static const char *const argv[] = {"limpet"};
     const struct app_values values[] = {
+        {clock_values, COUNT_OF(clock_values), &firmware.clock},
         {state_values, COUNT_OF(state_values), &firmware.state},
         {netif_values, COUNT_OF(netif_values), board_netif_counts()},
     };
@@ -180,9 +193,13 @@ static void turn(void)
     if (now.mono_ns >= firmware.sample_ns) {
         sample(now.mono_ns);
     }
-    uint64_t core_ns = app_poll(&firmware.app, &now);
-    uint64_t lwip_ns = network_next_ns(now.mono_ns);
+    uint64_t next_ns = earlier(app_poll(&firmware.app, &now), network_next_ns(now.mono_ns));
     if (!more_frames) {
-        board_idle(core_ns < lwip_ns ? core_ns : lwip_ns);
+        board_idle(earlier(next_ns, wall_clock_poll(&firmware.clock, now.mono_ns)));
     }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }

@@ -13,6 +13,7 @@
 static uint32_t get_u32(const char *at);
 static uint16_t get_u16(const char *at);
 static int open_entries(struct slice payload, struct partition *partition);
+static void take_entry(struct partition *partition, uint16_t kind, struct slice bytes);
 
 int partition_open(struct slice bytes, struct partition *partition)
 {
@@ -41,7 +42,6 @@ int partition_open(struct slice bytes, struct partition *partition)
     return err;
 }
 
-/* Entries of a kind that this version does not know are passed over. */
 static int open_entries(struct slice payload, struct partition *partition)
 {
     while (payload.len >= ENTRY_HEAD_LEN) {
@@ -50,12 +50,20 @@ static int open_entries(struct slice payload, struct partition *partition)
         if (len > room || (len + 3u) / 4u * 4u > room) {
             return LIMPET_ERR_SYNTAX;
         }
-        if (get_u16(payload.ptr) == PARTITION_CONFIG) {
-            partition->config = slice_of(payload.ptr + ENTRY_HEAD_LEN, len);
-        }
+        take_entry(partition, get_u16(payload.ptr), slice_of(payload.ptr + ENTRY_HEAD_LEN, len));
         payload = slice_skip(payload, ENTRY_HEAD_LEN + (len + 3u) / 4u * 4u);
     }
     return payload.len == 0 && partition->config.len > 0 ? LIMPET_OK : LIMPET_ERR_SYNTAX;
+}
+
+/* Entries of a kind that this version does not know are passed over. */
+static void take_entry(struct partition *partition, uint16_t kind, struct slice bytes)
+{
+    if (kind == PARTITION_CONFIG) {
+        partition->config = bytes;
+    } else if (kind == PARTITION_TIME_SERVER) {
+        partition->time_server = bytes;
+    }
 }
 
 const char *partition_problem(int err)

@@ -21,12 +21,15 @@
 #define PARTITION_FLAG_PUBLISHED 1u
 
 enum partition_kind {
-    PARTITION_CONFIG = 1, /* krakend.json */
+    PARTITION_CONFIG = 1,      /* krakend.json */
+    PARTITION_TIME_SERVER = 2, /* "host" or "host:port" of an SNTP server */
 };
 
 struct partition {
     uint16_t flags;
-    struct slice config; /* points into the partition */
+    /* Slices point into the partition. */
+    struct slice config;
+    struct slice time_server; /* empty = none */
 };
 
 /* LIMPET_ERR_NOT_FOUND: no magic (never written); LIMPET_ERR_UNSUPPORTED: another version;

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -35,9 +36,36 @@ def elf_of(build):
     return os.path.join(build, f"limpet-{board}.elf")
 
 
-def config_image(config_path, image_path):
+def config_image(config_path, image_path, time_server=None):
+    extra = ["--time-server", time_server] if time_server else []
     subprocess.run([sys.executable, os.path.join(ROOT, "tools", "config-image"), config_path,
-                    "-o", image_path, "--published"], check=True)
+                    "-o", image_path, "--published", *extra], check=True)
+
+
+class TimeServer:
+    """SNTP on a free port of 127.0.0.1, with this host's time plus `offset_s`; the guest finds it at
+    `address`."""
+
+    def __init__(self, offset_s=0):
+        self.offset_s = offset_s
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"10.0.2.2:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                question, peer = self.socket.recvfrom(512)
+            except OSError:
+                return
+            stamp = int((time.time() + self.offset_s + 2208988800) * 2**32) % 2**64
+            head = bytes([0x24, 2, 6, 0xEC]) + bytes(20)
+            stamps = question[40:48] + stamp.to_bytes(8, "big") * 2
+            self.socket.sendto(head + stamps, peer)
+
+    def close(self):
+        self.socket.close()
 
 
 def listeners(config):
@@ -96,7 +124,8 @@ class Machine:
     """A running board. `config` is a dictionary, or bytes that are written to the partition as they
     are; its listeners are published on free ports of 127.0.0.1."""
 
-    def __init__(self, build, config, extra=(), wait=True):
+    def __init__(self, build, config, extra=(), wait=True, time_server=None):
+        self.time_server = time_server
         self.folder = tempfile.mkdtemp(prefix="limpet-qemu.")
         self.console_path = os.path.join(self.folder, "console")
         self.image_path = os.path.join(self.folder, "config.bin")
@@ -125,7 +154,7 @@ class Machine:
         path = os.path.join(self.folder, "krakend.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(config, file)
-        config_image(path, self.image_path)
+        config_image(path, self.image_path, self.time_server)
 
     # -- Requests --
 

@@ -233,6 +233,88 @@ def test_reset_and_boot_again():
         assert stats["limpet.firmware.after_panic"] == 0
 
 
+# ---- Clock and InfluxDB ----------------------------------------------------------------------
+
+class Influx(http.server.ThreadingHTTPServer):
+    """Stands in for InfluxDB: takes every write and keeps its lines."""
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), InfluxHandler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.lines = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class InfluxHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        self.finish_204()
+
+    def do_HEAD(self):  # pylint: disable=invalid-name
+        self.finish_204()
+
+    def do_POST(self):  # pylint: disable=invalid-name
+        body = b""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.lines += body.decode().splitlines()
+        self.finish_204()
+
+    def finish_204(self):
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format, *args):  # pylint: disable=redefined-builtin
+        pass
+
+
+def with_influx(backend, influx):
+    result = config(backend)
+    result["extra_config"]["telemetry/metrics"]["collection_time"] = "2s"
+    result["extra_config"]["telemetry/influx"] = {"address": influx.url, "ttl": "2s"}
+    return result
+
+
+def stamp_s(line):
+    """The time stamp of a line, seconds; the writer sends precision s or ns."""
+    number = int(line.rpartition(" ")[2])
+    return number / 1e9 if number > 1e12 else number
+
+
+def test_windows_reach_influxdb_with_the_time_servers_time():
+    offset_s = 1000000
+    server = machine.TimeServer(offset_s)
+    with Backend() as backend, Influx() as influx:
+        with machine.Machine(BUILD, with_influx(backend, influx), time_server=server.address) as m:
+            for i in range(7):
+                assert m.get(f"/json/{i}").status == 200
+            machine.wait_until(lambda: any("requests" in line for line in influx.lines),
+                               "lines in InfluxDB")
+            assert m.stats()["limpet.clock.known"] == 1
+            for line in influx.lines:
+                assert abs(stamp_s(line) - time.time() - offset_s) < 30, line
+        influx.shutdown()
+    server.close()
+
+
+def test_time_server_from_1970_is_not_believed():
+    server = machine.TimeServer(-time.time())
+    with Backend() as backend, Influx() as influx:
+        with machine.Machine(BUILD, with_influx(backend, influx), time_server=server.address) as m:
+            machine.wait_until(lambda: m.stats()["limpet.clock.refused"] >= 1, "the answer is refused")
+            assert m.stats()["limpet.clock.known"] == 0
+            assert influx.lines == []
+        influx.shutdown()
+    server.close()
+
+
 def main():
     failed = []
     for name, function in list(globals().items()):
