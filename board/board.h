@@ -9,6 +9,7 @@
 
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,14 @@ struct board_netif_counts {
     uint32_t frames_bad;     /* refused by the NIC's own checks */
 };
 const struct board_netif_counts *board_netif_counts(void);
+
+/* The NIC answers and is switched on. Costs a few register reads: once a second. */
+bool board_netif_alive(void);
+
+/* Starts the hardware watchdog: watchdog_handler() runs after `period_ms` without a feed, and when
+ * that does not end in a reset either, the hardware resets after a second period. */
+void board_watchdog_start(uint32_t period_ms);
+void board_watchdog_feed(void);
 
 /* The configuration partition as it lies in memory, whatever it holds. */
 struct slice board_config_partition(void);

@@ -16,10 +16,13 @@
 #define TIMER0_BASE 0x40000000u
 #define DUAL_TIMER_BASE 0x40002000u
 #define LAN9118_BASE 0x40200000u
+#define WATCHDOG_BASE 0x40008000u
 #define NVIC_ISER 0xE000E100u
 #define NVIC_ICPR 0xE000E280u
 #define SCB_AIRCR 0xE000ED0Cu
 #define AIRCR_SYSRESETREQ 0x05FA0004u
+
+#define WATCHDOG_UNLOCK 0x1ACCE551u
 
 #define TIMER0_IRQ 8u
 #define LAN9118_IRQ 13u
@@ -37,6 +40,10 @@ struct timer_regs {
 struct dual_timer {
     volatile uint32_t load, value, ctrl;
 };
+struct watchdog {
+    volatile uint32_t load, value, ctrl, intclear, ris, mis, unused[762], lock;
+};
+_Static_assert(offsetof(struct watchdog, lock) == 0xC00, "as in the CMSDK's APB watchdog");
 
 static struct {
     struct lan9118 nic;
@@ -47,6 +54,8 @@ static struct {
 static struct uart *const uart0 = (struct uart *)UART0_BASE;
 static struct timer_regs *const timer0 = (struct timer_regs *)TIMER0_BASE;
 static struct dual_timer *const dual_timer = (struct dual_timer *)DUAL_TIMER_BASE;
+
+static struct watchdog *const watchdog = (struct watchdog *)WATCHDOG_BASE;
 
 static void write_core(uintptr_t address, uint32_t value)
 {
@@ -159,6 +168,27 @@ unsigned board_netif_poll(struct netif *netif, unsigned budget)
 const struct board_netif_counts *board_netif_counts(void)
 {
     return &board.nic.counts;
+}
+
+bool board_netif_alive(void)
+{
+    return lan9118_alive(&board.nic);
+}
+
+/* ---- Watchdog ---------------------------------------------------------------------------------
+ */
+
+/* The first period ends in the NMI, the second one in a reset. */
+void board_watchdog_start(uint32_t period_ms)
+{
+    watchdog->lock = WATCHDOG_UNLOCK;
+    watchdog->load = period_ms * (CLOCK_HZ / 1000u);
+    watchdog->ctrl = 0x3u; /* NMI, reset */
+}
+
+void board_watchdog_feed(void)
+{
+    watchdog->intclear = 1u; /* counts from the start again */
 }
 
 /* ---- Memory and reset -------------------------------------------------------------------------

@@ -38,6 +38,7 @@ enum { MAC_CR = 1, MAC_ADDRH = 2, MAC_ADDRL = 3, MII_ACC = 6, MII_DATA = 7 };
 #define MAC_CSR_BUSY 0x80000000u
 #define MAC_CSR_READ 0x40000000u
 #define MAC_CR_VALUE 0x0010000Cu /* full duplex, transmitter and receiver on */
+#define MAC_CR_BOTH_ON 0x0000000Cu
 #define TX_CFG_ON 0x00000002u
 #define FIFO_INT_VALUE 0x48000000u /* RX status level 0: from the first received frame on */
 #define INT_RSFL 0x00000008u       /* RX status FIFO level */
@@ -104,6 +105,12 @@ static bool reset_chip(struct lan9118 *nic)
         }
     }
     return false;
+}
+
+bool lan9118_alive(struct lan9118 *nic)
+{
+    return nic->regs[BYTE_TEST] == BYTE_TEST_VALUE &&
+           (mac_read(nic, MAC_CR) & MAC_CR_BOTH_ON) == MAC_CR_BOTH_ON;
 }
 
 /* ---- Registers of the MAC ---------------------------------------------------------------------

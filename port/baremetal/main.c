@@ -9,6 +9,10 @@
 
 #include <string.h>
 
+/* Longer than any turn: a whole TLS handshake with ECDSA P-256 is 61 million instructions, 2.4 s at
+ * 25 MHz. */
+#define WATCHDOG_PERIOD_MS 10000u
+
 #define PREFIX_CONFIG "[SERVICE: Configuration]"
 #define PREFIX_START "[SERVICE: Firmware]"
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -32,6 +36,7 @@ static struct {
     struct wall_clock clock;
     struct state state;
     uint64_t sample_ns; /* when the values are sampled next */
+    bool netif_alive;   /* at the last sample; else the watchdog is not fed */
 } firmware;
 
 static const struct metrics_value state_values[] = {
@@ -70,6 +75,7 @@ int main(void)
     network_start(&firmware.network, &firmware.log);
     wall_clock_start(&firmware.clock, &firmware.log, firmware.partition.time_server);
     start_core();
+    board_watchdog_start(WATCHDOG_PERIOD_MS);
     log_line(&firmware.log, LOG_INFO, PREFIX_START, "READY");
     for (;;) {
         turn();
@@ -180,6 +186,7 @@ static void sample(uint64_t now_ns)
 {
     struct metrics *m = &firmware.app.metrics;
     firmware.sample_ns = now_ns + LIMPET_S_TO_NS(1);
+    firmware.netif_alive = board_netif_alive();
     firmware.state.stack_used_max = (uint32_t)stack_used_max();
     metrics_set_service(m, SERVICE_STACK_INUSE, firmware.state.stack_used_max);
     metrics_set_service(m, SERVICE_STACK_SYS, LIMPET_STACK_LEN);
@@ -193,9 +200,13 @@ static void turn(void)
     if (now.mono_ns >= firmware.sample_ns) {
         sample(now.mono_ns);
     }
+    if (firmware.netif_alive) {
+        board_watchdog_feed();
+    }
     uint64_t next_ns = earlier(app_poll(&firmware.app, &now), network_next_ns(now.mono_ns));
     if (!more_frames) {
-        board_idle(earlier(next_ns, wall_clock_poll(&firmware.clock, now.mono_ns)));
+        next_ns = earlier(next_ns, wall_clock_poll(&firmware.clock, now.mono_ns));
+        board_idle(earlier(next_ns, firmware.sample_ns));
     }
 }
 

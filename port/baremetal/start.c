@@ -16,6 +16,7 @@ extern const uint8_t data_load[];
 int main(void);
 _Noreturn void reset_handler(void);
 void fault_handler(void);
+void watchdog_handler(void);
 _Noreturn void fault_report(const uint32_t *frame);
 
 #define STACK_PAINT 0xA5
@@ -77,6 +78,12 @@ _Noreturn void fault_report(const uint32_t *frame)
     panic(text);
 }
 
+/* The watchdog's NMI. */
+void watchdog_handler(void)
+{
+    panic("watchdog: the loop or the network controller made no progress");
+}
+
 /* ---- Vectors ----------------------------------------------------------------------------------
  */
 
@@ -85,11 +92,13 @@ typedef void (*vector)(void);
 __attribute__((section(".vectors"), used)) static const struct {
     uint8_t *stack;
     vector reset;
-    vector faults[14]; /* NMI, hard, memory, bus, usage, ...; the others never come */
+    vector nmi;
+    vector faults[13]; /* hard, memory, bus, usage, ...; the others never come */
 } vectors = {
     .stack = stack_top,
     .reset = reset_handler,
+    .nmi = watchdog_handler,
     .faults = {fault_handler, fault_handler, fault_handler, fault_handler, fault_handler,
                fault_handler, fault_handler, fault_handler, fault_handler, fault_handler,
-               fault_handler, fault_handler, fault_handler, fault_handler},
+               fault_handler, fault_handler, fault_handler},
 };

@@ -93,6 +93,11 @@ def arguments(board, **words):
     return result
 
 
+def symbol_address(elf, symbol):
+    text = subprocess.run(["arm-none-eabi-nm", elf], check=True, capture_output=True, text=True).stdout
+    return int(re.search(rf"^([0-9a-f]+) \w {symbol}$", text, re.M).group(1), 16) & ~1
+
+
 def wait_until(condition, what, seconds=SECONDS_MAX):
     deadline = time.monotonic() + seconds
     while True:
@@ -135,7 +140,7 @@ class Machine:
         self.ports = {name: free_port() for name in guest}
         forwards = "".join(f",hostfwd=tcp:127.0.0.1:{self.ports[name]}-:{port}"
                            for name, port in guest.items())
-        elf = elf_of(build)
+        elf = self.elf = elf_of(build)
         board = re.search(r"limpet-(.*)\.elf$", elf).group(1)
         with open(os.path.join(self.folder, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(
@@ -210,6 +215,19 @@ class Machine:
             channel.recv(4096)
             channel.sendall(command.encode() + b"\n")
             time.sleep(0.1)
+
+    def patch(self, symbol, halfword):
+        """Overwrites the first instruction of a function in the running machine (a reset loads the
+        firmware anew). Speaks the remote protocol of GDB."""
+        address = symbol_address(self.elf, symbol)
+        port = free_port()
+        self.monitor(f"gdbserver tcp:127.0.0.1:{port}")
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX) as channel:
+            for packet in (f"M{address:x},2:{halfword.to_bytes(2, 'little').hex()}", "D"):
+                channel.sendall(f"${packet}#{sum(packet.encode()) % 256:02x}".encode())
+                wait_until(lambda: b"$OK" in channel.recv(4096), f"{packet} is accepted")
+                channel.sendall(b"+")
+        self.monitor("gdbserver none")
 
     def close(self):
         self.process.terminate()

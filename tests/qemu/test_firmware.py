@@ -4,6 +4,7 @@ import concurrent.futures
 import http.server
 import json
 import os
+import re
 import socket
 import struct
 import sys
@@ -231,6 +232,29 @@ def test_reset_and_boot_again():
         stats = m.stats()
         assert stats["krakend.router.response./json/:id.status.200.count"] >= 1
         assert stats["limpet.firmware.after_panic"] == 0
+
+
+def check_recovers(m, words):
+    m.wait_console("READY", 2)
+    assert re.search("PANIC: " + words, m.console()), m.console()
+    assert re.search("the run before ended in a panic: " + words, m.console()), m.console()
+    machine.wait_until(lambda: status(m, "/json/1") == 200, "the gateway answers again")
+    assert m.stats()["limpet.firmware.after_panic"] == 1
+
+
+def test_fault_is_recorded_and_ends_in_a_reset():
+    with Backend() as backend, board(backend) as m:
+        m.patch("app_poll", 0xDE00)  # UDF: an instruction that is undefined for good
+        check_recovers(m, "processor fault, pc 0x[0-9a-f]{8}")
+        m.monitor("system_reset")
+        m.wait_console("READY", 3)
+        assert m.console().count("the run before ended in a panic") == 1
+
+
+def test_watchdog_ends_a_loop_without_progress():
+    with Backend() as backend, board(backend) as m:
+        m.patch("app_poll", 0xE7FE)  # a branch to itself
+        check_recovers(m, "watchdog")
 
 
 # ---- Clock and InfluxDB ----------------------------------------------------------------------
