@@ -46,6 +46,7 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     if (err != LIMPET_OK) {
         return err;
     }
+    writer_add_values(&app->writer, &app->metrics);
     report_init(&app->report, &app->metrics, options->argv, options->argc);
     writer_init(&app->writer, &config->influx, &app->metrics, &app->client, &app->timers, &app->log,
                 options->host_name);

@@ -43,7 +43,7 @@ static void failed(struct writer *w, int err);
 static uint64_t backoff_ns(struct writer *w);
 static void log_answer(struct writer *w, enum log_level level, const char *what, int err);
 static struct slice first_line(struct slice s);
-static void log_dropped(struct writer *w, size_t count, const char *why);
+static void drop(struct writer *w, size_t count, enum writer_drop why);
 
 /* ---- Life cycle -------------------------------------------------------------------------------
  */
@@ -131,8 +131,7 @@ void writer_give_up(struct writer *w)
     w->batch.count = 0;
     size_t left = spool_count(&w->spool);
     if (left > 0) {
-        w->windows_dropped += left;
-        log_dropped(w, left, "stopped before InfluxDB took them");
+        drop(w, left, WRITER_DROP_STOPPED);
         spool_init(&w->spool);
     }
     w->state = WRITER_STOPPED;
@@ -157,12 +156,10 @@ static void store_window(struct writer *w, const struct record_info *info)
     char *place = spool_reserve(&w->spool, len, &left);
     if (left > 0) {
         forget_batch(w, left);
-        w->windows_dropped += left;
-        log_dropped(w, left, "the buffer's memory is full");
+        drop(w, left, WRITER_DROP_MEMORY);
     }
     if (place == NULL) {
-        w->windows_dropped++;
-        log_dropped(w, 1, "it is larger than the buffer");
+        drop(w, 1, WRITER_DROP_TOO_LONG);
         return;
     }
     out_init(&out, place, len);
@@ -329,6 +326,7 @@ static void end_ping(struct writer *w, int err)
 
 static void end_write(struct writer *w, int err)
 {
+    w->writes_by_class[err == LIMPET_OK && w->status < 600 ? w->status / 100 : 0]++;
     if (err != LIMPET_OK) {
         failed(w, err);
         return;
@@ -368,6 +366,8 @@ static void written(struct writer *w, bool partial, uint64_t points_refused)
         log_answer(w, LOG_INFO, "takes windows again", LIMPET_OK);
     }
     w->writes_ok++;
+    w->last_success_s = (uint64_t)w->unix_ns / LIMPET_S_TO_NS(1);
+    w->bytes_written += w->batch.body_len;
     w->points_written += w->batch.points - points_refused;
     w->points_refused += points_refused;
     w->windows_written += w->batch.count;
@@ -391,9 +391,8 @@ static void refused(struct writer *w)
 static void drop_refused(struct writer *w)
 {
     log_answer(w, LOG_ERROR, "refused for good", LIMPET_OK);
-    log_dropped(w, w->batch.count, "InfluxDB will never take it");
     w->writes_failed++;
-    w->windows_dropped += w->batch.count;
+    drop(w, w->batch.count, WRITER_DROP_REFUSED);
     w->points_refused += w->batch.points;
     pop_batch(w);
     push(w);
@@ -407,6 +406,7 @@ static void pop_batch(struct writer *w)
     }
     w->batch.count = 0;
     w->failures = 0;
+    w->backoff_ms = 0;
     w->logged_status = 0;
     if (spool_count(&w->spool) == 0) {
         w->batch_count_max = SIZE_MAX;
@@ -426,15 +426,16 @@ static void failed(struct writer *w, int err)
     size_t left = spool_limit_failed(&w->spool, w->batch.count, w->config->buffer_size);
     w->batch.count = 0;
     if (left > 0) {
-        w->windows_dropped += left;
-        log_dropped(w, left, "buffer_size allows no more failed datapoints");
+        drop(w, left, WRITER_DROP_NO_BUFFER);
     }
     if (w->stopping) {
         writer_give_up(w);
         return;
     }
+    uint64_t wait_ns = backoff_ns(w);
+    w->backoff_ms = wait_ns / LIMPET_MS_TO_NS(1);
     w->state = WRITER_WAITING;
-    timer_set(w->timers, &w->timer, w->now_ns + backoff_ns(w), on_timer, w);
+    timer_set(w->timers, &w->timer, w->now_ns + wait_ns, on_timer, w);
 }
 
 /* From ttl / 5 (at least 1 s) doubling up to the cap, less up to a quarter, so that a fleet does
@@ -491,11 +492,20 @@ static struct slice first_line(struct slice s)
     return slice_take(s, slice_find(s, '\n'));
 }
 
-static void log_dropped(struct writer *w, size_t count, const char *why)
+static void drop(struct writer *w, size_t count, enum writer_drop why)
 {
+    static const char *const texts[WRITER_DROPS] = {
+        [WRITER_DROP_MEMORY] = "the buffer's memory is full",
+        [WRITER_DROP_NO_BUFFER] = "buffer_size allows no more failed datapoints",
+        [WRITER_DROP_REFUSED] = "InfluxDB will never take it",
+        [WRITER_DROP_STOPPED] = "stopped before InfluxDB took them",
+        [WRITER_DROP_TOO_LONG] = "it is larger than the buffer",
+    };
     struct out *out = log_begin(w->log, LOG_ERROR, PREFIX);
     out_u64(out, count);
     out_text(out, count == 1 ? " window dropped: " : " windows dropped: ");
-    out_text(out, why);
+    out_text(out, texts[why]);
     log_end(w->log);
+    w->windows_dropped += count;
+    w->dropped[why] += count;
 }

@@ -26,6 +26,16 @@ enum writer_state {
     WRITER_STOPPED,
 };
 
+/* Why a window was lost. */
+enum writer_drop {
+    WRITER_DROP_MEMORY,    /* the spool was full: the oldest left */
+    WRITER_DROP_NO_BUFFER, /* a failed delivery, and buffer_size allows no more */
+    WRITER_DROP_REFUSED,   /* InfluxDB will never take it */
+    WRITER_DROP_STOPPED,   /* still waiting at the end of a stop */
+    WRITER_DROP_TOO_LONG,  /* longer than the whole spool */
+    WRITER_DROPS,
+};
+
 /* For static placement; read the counters, do not touch the fields. */
 struct writer {
     const struct config_influx *config;
@@ -62,14 +72,22 @@ struct writer {
     uint64_t windows_dropped;
     uint64_t points_written;
     uint64_t points_refused;
+    uint64_t dropped[WRITER_DROPS]; /* of windows_dropped */
+    uint64_t bytes_written;         /* bodies that were taken */
     uint64_t writes_ok;
     uint64_t writes_failed;
+    uint64_t writes_by_class[6]; /* by the first digit of the status; [0]: no answer */
+    uint64_t backoff_ms;         /* wait before the next try; 0 = none */
+    uint64_t last_success_s;     /* of the last write that was taken, seconds since 1970; 0 = none */
 };
 
 /* influx->enabled false: everything below does nothing. `host_name` must outlive the writer. */
 void writer_init(struct writer *writer, const struct config_influx *influx,
                  const struct metrics *metrics, struct client *client, struct timers *timers,
                  struct log *log, struct slice host_name);
+/* Shows the counters below limpet.influx.; both must stay. Before the
+ * first reader of the table; the writer may still be all zero. */
+void writer_add_values(const struct writer *writer, struct metrics *metrics);
 /* Start: the ping, and the first push after one ttl. After writer_set_time. */
 void writer_start(struct writer *writer);
 /* Once a turn, before timers and events. unix_ns 0: the wall clock is not known. */

@@ -2,6 +2,7 @@
 #include "writer_world.h"
 
 #include "influx/request.h"
+#include "metrics/service.h"
 
 /* ---- Heads ------------------------------------------------------------------------------------
  */
@@ -373,6 +374,45 @@ static void test_long_answer(void)
     CHECK_EQ_INT(writer.state, WRITER_WAITING);
 }
 
+/* Everything that the writer tells about itself, by name. */
+static void test_values(void)
+{
+    static const struct {
+        const char *name;
+        int64_t value;
+    } rows[] = {
+        {"influx.windows_produced", 4}, {"influx.windows_written", 1},
+        {"influx.windows_buffered", 1}, {"influx.windows_dropped", 2},
+        {"influx.dropped.refused", 1},  {"influx.dropped.no_buffer", 1},
+        {"influx.writes_2xx", 1},       {"influx.writes_4xx", 2},
+        {"influx.writes_5xx", 1},       {"influx.writes_unanswered", 1},
+        {"influx.writes_3xx", 0},       {"influx.spool_bytes_limit", LIMPET_SPOOL_LEN},
+    };
+    start_with(2, 1);
+    writer_add_values(&writer, &metrics);
+    answer_next(400, "", "unable to parse");
+    deliver(next_call());
+    answer_next(400, "", "unable to parse");
+    close_window(1);
+    answer_next(500, "", "");
+    close_window(1);
+    fake_call_fail(next_call(), LIMPET_ERR_REFUSED);
+    metrics_sample(&metrics);
+    size_t found = 0;
+    for (size_t i = 0; i < metrics_series_count(&metrics); i++) {
+        struct metrics_view view;
+        for (size_t n = 0; n < sizeof rows / sizeof rows[0] && metrics_series(&metrics, i, &view);
+             n++) {
+            if (view.family == METRICS_LIMPET && slice_equal(view.name, slice_from_cstr(rows[n].name))) {
+                CHECK_EQ_INT(view.value, rows[n].value);
+                found++;
+            }
+        }
+    }
+    CHECK_EQ_UINT(found, sizeof rows / sizeof rows[0]);
+    CHECK(writer.last_success_s > 0 && writer.backoff_ms > 0 && writer.bytes_written > 0);
+}
+
 /* ---- The buffer -------------------------------------------------------------------------------
  */
 
@@ -591,6 +631,7 @@ int main(void)
     test_keep();
     test_deadline();
     test_long_answer();
+    test_values();
     test_buffer_size();
     test_full_in_flight();
     test_clock_unknown();

@@ -153,6 +153,11 @@ static inline void check_writer(void)
     CHECK_EQ_UINT(writer.windows_produced, window_count);
     CHECK_EQ_UINT(writer.windows_produced,
                   writer.windows_written + writer.windows_dropped + spool_count(&writer.spool));
+    uint64_t dropped = 0;
+    for (size_t i = 0; i < WRITER_DROPS; i++) {
+        dropped += writer.dropped[i];
+    }
+    CHECK_EQ_UINT(writer.windows_dropped, dropped);
     CHECK_EQ_UINT(calls, calling ? 1 : 0);
     CHECK_EQ_INT(timer_is_set(&writer.call_timer), calling);
     CHECK_EQ_INT(timer_is_set(&writer.timer), resting);

@@ -1,0 +1,35 @@
+/* What the writer says about itself below limpet.influx. */
+#include "influx/writer.h"
+#include "metrics/service.h"
+
+#define COUNTER(name, field) METRICS_FIELD(METRICS_COUNTER, "influx." name, struct writer, field)
+#define GAUGE(name, field) METRICS_FIELD(METRICS_GAUGE, "influx." name, struct writer, field)
+
+static const struct metrics_value values[] = {
+    GAUGE("backoff_ms", backoff_ms),
+    COUNTER("bytes", bytes_written),
+    COUNTER("dropped.memory", dropped[WRITER_DROP_MEMORY]),
+    COUNTER("dropped.no_buffer", dropped[WRITER_DROP_NO_BUFFER]),
+    COUNTER("dropped.refused", dropped[WRITER_DROP_REFUSED]),
+    COUNTER("dropped.stopped", dropped[WRITER_DROP_STOPPED]),
+    COUNTER("dropped.too_long", dropped[WRITER_DROP_TOO_LONG]),
+    GAUGE("last_success_s", last_success_s),
+    COUNTER("points", points_written),
+    COUNTER("points_refused", points_refused),
+    GAUGE("spool_bytes", spool.used_bytes),
+    METRICS_CONSTANT("influx.spool_bytes_limit", LIMPET_SPOOL_LEN),
+    GAUGE("windows_buffered", spool.count),
+    COUNTER("windows_dropped", windows_dropped),
+    COUNTER("windows_produced", windows_produced),
+    COUNTER("windows_written", windows_written),
+    COUNTER("writes_2xx", writes_by_class[2]),
+    COUNTER("writes_3xx", writes_by_class[3]),
+    COUNTER("writes_4xx", writes_by_class[4]),
+    COUNTER("writes_5xx", writes_by_class[5]),
+    COUNTER("writes_unanswered", writes_by_class[0]),
+};
+
+void writer_add_values(const struct writer *w, struct metrics *metrics)
+{
+    metrics_add_values(metrics, values, sizeof values / sizeof values[0], w);
+}
