@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum option { OPTION_CONFIG, OPTION_DEBUG, OPTION_PORT, OPTION_HELP };
+enum option { OPTION_CONFIG, OPTION_DEBUG, OPTION_PORT, OPTION_JSON, OPTION_HELP };
 
 struct option_row {
     const char *short_name;
@@ -15,6 +15,7 @@ static const struct option_row options[] = {
     {"-c", "--config", OPTION_CONFIG, true},
     {"-d", "--debug", OPTION_DEBUG, false},
     {"-p", "--port", OPTION_PORT, true},
+    {"--json", "--json", OPTION_JSON, false},
     {"-h", "--help", OPTION_HELP, false},
 };
 
@@ -26,7 +27,7 @@ struct command_row {
 
 static const struct command_row commands[] = {
     {"run", COMMAND_RUN, 1u << OPTION_CONFIG | 1u << OPTION_DEBUG | 1u << OPTION_PORT},
-    {"check", COMMAND_CHECK, 1u << OPTION_CONFIG},
+    {"check", COMMAND_CHECK, 1u << OPTION_CONFIG | 1u << OPTION_JSON},
     {"version", COMMAND_VERSION, 0},
     {"--version", COMMAND_VERSION, 0},
     {"help", COMMAND_HELP, 0},
@@ -36,7 +37,7 @@ static const struct command_row commands[] = {
 
 #define USAGE                                                                                      \
     "usage: limpetd run [-c FILE] [-d] [-p PORT]\n"                                                \
-    "       limpetd check -c FILE\n"                                                               \
+    "       limpetd check -c FILE [--json]\n"                                                     \
     "       limpetd version | help\n"
 
 const char *const command_line_usage = USAGE;
@@ -46,13 +47,15 @@ const char *const command_line_help =
     "\n" USAGE "\n"
     "commands:\n"
     "  run       serve the endpoints of the configuration until SIGINT or SIGTERM\n"
-    "  check     read the configuration, say everything that is wrong with it, and stop\n"
+    "  check     read the configuration, say everything that is wrong with it and what\n"
+    "            was understood, and stop\n"
     "  version   print the versions of limpetd and its libraries\n"
     "\n"
     "options:\n"
     "  -c, --config FILE   the configuration; without it `run` uses a built-in quick start on\n"
     "                      127.0.0.1:8080 and 127.0.0.1:8090\n"
     "  -d, --debug         log level DEBUG, and the endpoint /__debug/\n"
+    "      --json          `check`: one JSON object on stdout, for machines\n"
     "  -p, --port PORT     the gateway's port, instead of the configuration's \"port\"\n"
     "\n"
     "signals:\n"
@@ -154,6 +157,9 @@ static bool apply(struct command_line *line, enum option option, const char *val
         return true;
     case OPTION_DEBUG:
         line->debug = true;
+        return true;
+    case OPTION_JSON:
+        line->json = true;
         return true;
     case OPTION_PORT:
         return parse_port(&line->port, value) ? true

@@ -12,6 +12,7 @@ struct command_line {
     enum command command;
     const char *config_path; /* argv's; NULL: not given */
     bool debug;
+    bool json;
     uint16_t port; /* 0: not given */
     /* What is wrong when parsing failed: "unknown option", and the argument it is about (argv's, or
      * NULL). */

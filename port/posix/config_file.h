@@ -23,8 +23,7 @@ struct config_source config_file_quickstart(void);
  * refused. */
 LIMPET_WARN_UNUSED
 bool config_file_load(struct app *app, const struct config_source *source, bool verbose);
-
-/* What was understood, on stdout, a few lines for people. */
-void config_file_print_summary(const struct config *config, const struct config_source *source);
+/* One finding, likewise; `name` stands for the file. */
+void config_file_say(const char *name, const struct config_finding *finding);
 
 #endif

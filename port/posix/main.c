@@ -1,4 +1,5 @@
 /* limpetd: the daemon on Linux. */
+#include "check.h"
 #include "command_line.h"
 #include "config_file.h"
 #include "daemon.h"
@@ -31,16 +32,6 @@ static int run(const struct command_line *line, int argc, char *const argv[])
     return daemon_run(&instance, &app, argc, argv);
 }
 
-static int check(const struct command_line *line)
-{
-    struct config_source source;
-    if (!config_file_read(&source, line->config_path) || !config_file_load(&app, &source, true)) {
-        return 1;
-    }
-    config_file_print_summary(&app.config, &source);
-    return 0;
-}
-
 static int version(void)
 {
     printf("limpetd %s\nlwIP %s\nlibslirp %s\n", LIMPET_VERSION, LWIP_VERSION_STRING,
@@ -60,7 +51,7 @@ int main(int argc, char *argv[])
     case COMMAND_RUN:
         return run(&line, argc, argv);
     case COMMAND_CHECK:
-        return check(&line);
+        return check_run(&app, line.config_path, line.json);
     case COMMAND_VERSION:
         return version();
     case COMMAND_HELP:

@@ -37,7 +37,8 @@ static void test_good(void)
     CHECK(parse(&line, "run --config=a.json --debug --port 1"));
     CHECK(strcmp(line.config_path, "a.json") == 0 && line.debug && line.port == 1);
     CHECK(parse(&line, "check --config b.json"));
-    CHECK(line.command == COMMAND_CHECK && strcmp(line.config_path, "b.json") == 0);
+    CHECK(line.command == COMMAND_CHECK && strcmp(line.config_path, "b.json") == 0 && !line.json);
+    CHECK(parse(&line, "check --json -c b.json") && line.json);
     CHECK(parse(&line, "version") && line.command == COMMAND_VERSION);
     CHECK(parse(&line, "--version") && line.command == COMMAND_VERSION);
     CHECK(parse(&line, "help") && line.command == COMMAND_HELP);
@@ -69,6 +70,7 @@ static void test_bad(void)
         {"run -p -1", "not a port (1 to 65535):", "-1"},
         {"check", "check needs -c FILE", NULL},
         {"check -c a.json -d", "unknown option", "-d"},
+        {"run --json", "unknown option", "--json"},
         {"check -c a.json -p 80", "unknown option", "-p"},
         {"version -c", "unknown option", "-c"},
     };

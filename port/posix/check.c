@@ -1,0 +1,163 @@
+#include "check.h"
+
+#include "check_text.h"
+#include "config_file.h"
+#include "host_net.h"
+#include "url.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define OUT_BUFFER_LEN 4096u
+
+struct checker {
+    struct out *out;
+    size_t findings;
+};
+
+static int write_stdout(void *ctx, const char *bytes, size_t len)
+{
+    (void)ctx;
+    return fwrite(bytes, 1, len, stdout) == len ? LIMPET_OK : LIMPET_ERR_IO;
+}
+
+static bool finish(struct out *out)
+{
+    bool written = out_finish(out) == LIMPET_OK && fflush(stdout) == 0;
+    if (!written) {
+        fprintf(stderr, "limpetd: stdout cannot be written\n");
+    }
+    return written;
+}
+
+/* ---- This host ------------------------------------------------------------------------------ */
+
+/* A port that is taken says nothing about the configuration: the daemon may be running. And it may
+ * be checked on another machine than it is for: a warning. */
+static void check_address(const struct config_listen *listen, const char *key,
+                          config_report_fn report, void *ctx)
+{
+    static const char before[] = "no interface of this host has the address of ";
+    size_t failed;
+    int error = 0;
+    if (listen->ip4 == 0 || host_net_try_listen(listen, 1, &failed, &error) == LIMPET_OK ||
+        error != EADDRNOTAVAIL) {
+        return;
+    }
+    char address[URL_LEN_MAX];
+    char message[sizeof(before) + URL_LEN_MAX];
+    url_of_address(address, listen);
+    snprintf(message, sizeof(message), "%s%s", before, address);
+    const struct config_finding finding = {.kind = CONFIG_WARNING,
+                                           .path = slice_from_cstr(key),
+                                           .message = slice_from_cstr(message)};
+    report(ctx, &finding);
+}
+
+static void check_addresses(const struct config *config, config_report_fn report, void *ctx)
+{
+    check_address(&config->listen, "listen_ip", report, ctx);
+    if (config->metrics.enabled && !config->metrics.endpoint_disabled) {
+        check_address(&config->metrics.listen, "extra_config.telemetry/metrics.listen_address",
+                      report, ctx);
+    }
+}
+
+/* ---- For people ----------------------------------------------------------------------------- */
+
+static void say(void *ctx, const struct config_finding *finding)
+{
+    const struct config_source *source = ctx;
+    config_file_say(source->name, finding);
+}
+
+static int check_text(struct app *app, const char *path, struct out *out)
+{
+    struct config_source source;
+    struct app_plan plan;
+    if (!config_file_read(&source, path) || !config_file_load(app, &source, true)) {
+        return 1;
+    }
+    check_addresses(&app->config, say, &source);
+    int err = app_plan(app, &plan); /* said on stderr */
+    out_text(out, path);
+    out_text(out, err == LIMPET_OK ? ": ok\n" : ": does not fit\n");
+    check_put_text(out, &app->config, &plan);
+    return finish(out) && err == LIMPET_OK ? 0 : 1;
+}
+
+/* ---- For machines --------------------------------------------------------------------------- */
+
+static const char *kind_word(enum config_finding_kind kind)
+{
+    switch (kind) {
+    case CONFIG_WARNING:
+        return "warning";
+    case CONFIG_NO_EFFECT:
+        return "no_effect";
+    case CONFIG_ERROR:
+        break;
+    }
+    return "error";
+}
+
+static void put_finding(void *ctx, const struct config_finding *finding)
+{
+    struct checker *checker = ctx;
+    struct out *out = checker->out;
+    out_text(out, checker->findings++ == 0 ? "{\"kind\":\"" : ",{\"kind\":\"");
+    out_text(out, kind_word(finding->kind));
+    out_text(out, "\",\"line\":");
+    out_u64(out, finding->line);
+    out_text(out, ",\"column\":");
+    out_u64(out, finding->column);
+    out_text(out, ",\"path\":");
+    out_json_string(out, finding->path);
+    out_text(out, ",\"message\":");
+    out_json_string(out, finding->message);
+    out_char(out, '}');
+}
+
+static void put_failure(struct checker *checker, const char *message)
+{
+    const struct config_finding finding = {.kind = CONFIG_ERROR,
+                                           .message = slice_from_cstr(message)};
+    put_finding(checker, &finding);
+}
+
+static int check_json(struct app *app, const char *path, struct out *out)
+{
+    struct checker checker = {.out = out};
+    struct config_source source;
+    struct app_plan plan;
+    out_text(out, "{\"file\":");
+    out_json_string(out, slice_from_cstr(path));
+    out_text(out, ",\"findings\":[");
+    bool loaded = false;
+    if (!config_file_read(&source, path)) {
+        put_failure(&checker, "the file cannot be read"); /* why: on stderr */
+    } else {
+        loaded = app_load(app, source.text, put_finding, &checker) == LIMPET_OK;
+    }
+    if (loaded) {
+        check_addresses(&app->config, put_finding, &checker);
+    }
+    bool ok = loaded && app_plan(app, &plan) == LIMPET_OK;
+    if (loaded && !ok) {
+        put_failure(&checker, "the table of metric series is too small, or a path is too deep");
+    }
+    out_text(out, ok ? "],\"ok\":true" : "],\"ok\":false");
+    if (loaded) {
+        check_put_json(out, &app->config, &plan);
+    }
+    out_text(out, "}\n");
+    return finish(out) && ok ? 0 : 1;
+}
+
+int check_run(struct app *app, const char *path, bool json)
+{
+    char buffer[OUT_BUFFER_LEN];
+    struct out out;
+    out_init_flush(&out, buffer, sizeof(buffer), write_stdout, NULL);
+    return json ? check_json(app, path, &out) : check_text(app, path, &out);
+}

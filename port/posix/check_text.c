@@ -1,0 +1,351 @@
+#include "check_text.h"
+
+#include "url.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+#define S_PER_H 3600.0
+#define PLAIN_DIGITS 21 /* out_double: no exponent below 1e21 */
+
+static const char *encoding_name(enum encoding encoding)
+{
+    return encoding == ENCODING_NO_OP ? "no-op" : "json";
+}
+
+static double window_s(const struct config *config)
+{
+    return (double)config->metrics.collection_time_ns / 1e9;
+}
+
+static double hours_of(const struct config *config, uint64_t windows)
+{
+    return (double)windows * window_s(config) / S_PER_H;
+}
+
+/* Of backend b: its host number i. */
+static const struct config_host *host_at(const struct config *config,
+                                         const struct config_backend *b, size_t i)
+{
+    return &config->hosts[config->host_refs[b->host_first + i]];
+}
+
+static void put_host_url(struct out *out, const struct config_host *host)
+{
+    out_text(out, host->tls ? "https://" : "http://");
+    out_put(out, host->authority);
+}
+
+/* ---- For people ----------------------------------------------------------------------------- */
+
+static void text_backend(struct out *out, const struct config *config,
+                         const struct config_backend *b)
+{
+    out_text(out, "      ");
+    out_put(out, method_name(b->method));
+    for (size_t i = 0; i < b->host_count; i++) {
+        out_text(out, i == 0 ? " " : " | ");
+        put_host_url(out, host_at(config, b, i));
+    }
+    out_char(out, ' ');
+    out_put(out, b->url_pattern);
+    out_text(out, "  ");
+    out_text(out, encoding_name(b->encoding));
+    out_char(out, '\n');
+}
+
+static void text_endpoint(struct out *out, const struct config *config,
+                          const struct config_endpoint *e)
+{
+    out_text(out, "    ");
+    out_put(out, method_name(e->method));
+    out_char(out, ' ');
+    out_put(out, e->path);
+    out_text(out, "  ");
+    out_text(out, encoding_name(e->output_encoding));
+    out_text(out, ", timeout ");
+    out_duration_ms(out, e->timeout_ms);
+    out_char(out, '\n');
+    for (size_t i = 0; i < e->backend_count; i++) {
+        text_backend(out, config, &config->backends[e->backend_first + i]);
+    }
+}
+
+static void text_gateway(struct out *out, const struct config *config)
+{
+    char url[URL_LEN_MAX];
+    url_of_listener(url, &config->listen);
+    out_text(out, "  gateway   ");
+    out_text(out, url);
+    out_text(out, "  ");
+    out_u64(out, config->endpoint_count);
+    out_text(out, " endpoints, ");
+    out_u64(out, config->backend_count);
+    out_text(out, " backends\n");
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        text_endpoint(out, config, &config->endpoints[i]);
+    }
+}
+
+static void text_metrics(struct out *out, const struct config *config, const struct app_plan *plan)
+{
+    const struct config_metrics *metrics = &config->metrics;
+    char url[URL_LEN_MAX];
+    out_text(out, "  metrics   ");
+    if (!metrics->enabled) {
+        out_text(out, "off: no telemetry/metrics in extra_config\n");
+        return;
+    }
+    url_of_listener(url, &metrics->listen);
+    out_text(out, metrics->endpoint_disabled ? "listener off" : url);
+    out_text(out, metrics->endpoint_disabled ? "  window " : "__stats/  window ");
+    out_double(out, window_s(config), PLAIN_DIGITS);
+    out_text(out, " s, ");
+    out_u64(out, plan->endpoint_series);
+    out_text(out, " endpoint series, ");
+    out_u64(out, plan->proxy_series);
+    out_text(out, " proxy series: ");
+    out_u64(out, plan->series);
+    out_text(out, " metrics before the first answer\n");
+}
+
+static void text_windows(struct out *out, const struct config *config, uint64_t windows)
+{
+    out_u64(out, windows);
+    out_text(out, " windows (");
+    out_duration_ms(out, windows * (config->metrics.collection_time_ns / NS_PER_MS));
+    out_text(out, ")");
+}
+
+static void text_influx(struct out *out, const struct config *config, const struct app_plan *plan)
+{
+    const struct config_influx *influx = &config->influx;
+    out_text(out, "  influxdb  ");
+    if (!influx->enabled) {
+        out_text(out, "off: no telemetry/influx in extra_config\n");
+        return;
+    }
+    out_text(out, "version 1 at ");
+    put_host_url(out, &influx->host);
+    out_put(out, influx->base_path);
+    out_text(out, ", database \"");
+    out_put(out, influx->db);
+    out_text(out, influx->username.len > 0 ? "\", with user name, " : "\", without user name, ");
+    out_text(out, "a push every ");
+    out_double(out, (double)influx->ttl_ns / 1e9, PLAIN_DIGITS);
+    out_text(out, " s\n  buffer    ");
+    text_windows(out, config, plan->windows);
+    out_text(out, ", ");
+    out_u64(out, plan->record_bytes);
+    out_text(out, " bytes and ");
+    out_u64(out, plan->record_points);
+    out_text(out, " points a busy one; after a failed push ");
+    text_windows(out, config, plan->windows_failed);
+    out_text(out, " stay (buffer_size ");
+    out_u64(out, influx->buffer_size);
+    out_text(out, ")\n");
+}
+
+static void text_padded(struct out *out, size_t len, size_t width)
+{
+    for (; len < width; len++) {
+        out_char(out, ' ');
+    }
+}
+
+static void text_number(struct out *out, uint64_t v, size_t width)
+{
+    struct out count;
+    out_init_count(&count);
+    out_u64(&count, v);
+    text_padded(out, (size_t)count.total, width);
+    out_u64(out, v);
+}
+
+static void text_memory(struct out *out, const struct app_plan *plan)
+{
+    out_text(out, "  memory    ");
+    out_u64(out, plan->app_bytes);
+    out_text(out, " bytes of address space, pages that nothing touches cost nothing\n"
+                  "    table                      used     limit       bytes\n");
+    for (size_t i = 0; i < APP_PLAN_TABLES; i++) {
+        const struct app_plan_table *table = &plan->tables[i];
+        struct slice name = slice_from_cstr(table->name);
+        out_text(out, "    ");
+        out_put(out, name);
+        text_padded(out, name.len, 20);
+        if (table->is_pool) {
+            text_padded(out, 1, 11);
+            out_char(out, '-');
+        } else {
+            text_number(out, table->used, 11);
+        }
+        text_number(out, table->limit, 10);
+        text_number(out, table->bytes, 12);
+        out_text(out, "  ");
+        out_text(out, table->limit_name);
+        out_char(out, '\n');
+    }
+}
+
+void check_put_text(struct out *out, const struct config *config, const struct app_plan *plan)
+{
+    text_gateway(out, config);
+    text_metrics(out, config, plan);
+    text_influx(out, config, plan);
+    text_memory(out, plan);
+}
+
+/* ---- For machines --------------------------------------------------------------------------- */
+
+static void json_key(struct out *out, const char *key)
+{
+    out_text(out, ",\"");
+    out_text(out, key);
+    out_text(out, "\":");
+}
+
+static void json_text(struct out *out, const char *key, struct slice value)
+{
+    json_key(out, key);
+    out_json_string(out, value);
+}
+
+static void json_number(struct out *out, const char *key, uint64_t value)
+{
+    json_key(out, key);
+    out_u64(out, value);
+}
+
+static void json_real(struct out *out, const char *key, double value)
+{
+    json_key(out, key);
+    out_double(out, value, PLAIN_DIGITS);
+}
+
+static void json_bool(struct out *out, const char *key, bool value)
+{
+    json_key(out, key);
+    out_text(out, value ? "true" : "false");
+}
+
+static void json_backend(struct out *out, const struct config *config,
+                         const struct config_backend *b)
+{
+    out_text(out, "{\"method\":");
+    out_json_string(out, method_name(b->method));
+    json_text(out, "url_pattern", b->url_pattern);
+    json_text(out, "encoding", slice_from_cstr(encoding_name(b->encoding)));
+    json_text(out, "name", b->metric_name);
+    json_key(out, "hosts");
+    for (size_t i = 0; i < b->host_count; i++) {
+        out_text(out, i == 0 ? "[\"" : "\",\"");
+        put_host_url(out, host_at(config, b, i)); /* DNS names and addresses: nothing to escape */
+    }
+    out_text(out, "\"]}");
+}
+
+static void json_endpoint(struct out *out, const struct config *config,
+                          const struct config_endpoint *e)
+{
+    out_text(out, "{\"method\":");
+    out_json_string(out, method_name(e->method));
+    json_text(out, "endpoint", e->path);
+    json_text(out, "output_encoding", slice_from_cstr(encoding_name(e->output_encoding)));
+    json_text(out, "name", e->metric_name);
+    json_number(out, "timeout_ms", e->timeout_ms);
+    json_number(out, "cache_ttl_s", e->cache_ttl_s);
+    json_key(out, "backend");
+    for (size_t i = 0; i < e->backend_count; i++) {
+        out_char(out, i == 0 ? '[' : ',');
+        json_backend(out, config, &config->backends[e->backend_first + i]);
+    }
+    out_text(out, "]}");
+}
+
+static void json_gateway(struct out *out, const struct config *config)
+{
+    char address[URL_LEN_MAX];
+    url_of_address(address, &config->listen);
+    json_key(out, "gateway");
+    out_text(out, "{\"listen\":");
+    out_json_string(out, slice_from_cstr(address));
+    json_key(out, "endpoints");
+    out_char(out, '[');
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        out_text(out, i == 0 ? "" : ",");
+        json_endpoint(out, config, &config->endpoints[i]);
+    }
+    out_text(out, "]}");
+}
+
+static void json_metrics(struct out *out, const struct config *config, const struct app_plan *plan)
+{
+    char address[URL_LEN_MAX];
+    url_of_address(address, &config->metrics.listen);
+    json_key(out, "metrics");
+    out_text(out, config->metrics.enabled ? "{\"enabled\":true" : "{\"enabled\":false");
+    json_text(out, "listen",
+              slice_from_cstr(config->metrics.endpoint_disabled ? NULL : address));
+    json_real(out, "window_s", window_s(config));
+    json_number(out, "series", plan->series);
+    json_number(out, "endpoint_names", plan->endpoint_series);
+    json_number(out, "proxy_names", plan->proxy_series);
+    out_char(out, '}');
+}
+
+static void json_influx(struct out *out, const struct config *config, const struct app_plan *plan)
+{
+    const struct config_influx *influx = &config->influx;
+    json_key(out, "influx");
+    if (!influx->enabled) {
+        out_text(out, "{\"enabled\":false}");
+        return;
+    }
+    out_text(out, "{\"enabled\":true,\"address\":\"");
+    put_host_url(out, &influx->host);
+    out_json_escaped(out, influx->base_path, false);
+    out_char(out, '"');
+    json_number(out, "version", 1);
+    json_text(out, "db", influx->db);
+    json_bool(out, "authenticated", influx->username.len > 0);
+    json_real(out, "ttl_s", (double)influx->ttl_ns / 1e9);
+    json_number(out, "buffer_size", influx->buffer_size);
+    json_number(out, "window_bytes", plan->record_bytes);
+    json_number(out, "window_points", plan->record_points);
+    json_number(out, "windows", plan->windows);
+    json_real(out, "hours", hours_of(config, plan->windows));
+    json_number(out, "windows_failed", plan->windows_failed);
+    json_real(out, "hours_failed", hours_of(config, plan->windows_failed));
+    out_char(out, '}');
+}
+
+static void json_memory(struct out *out, const struct app_plan *plan)
+{
+    json_key(out, "memory");
+    out_text(out, "{\"bytes\":");
+    out_u64(out, plan->app_bytes);
+    json_key(out, "tables");
+    for (size_t i = 0; i < APP_PLAN_TABLES; i++) {
+        const struct app_plan_table *table = &plan->tables[i];
+        out_text(out, i == 0 ? "[{\"name\":" : ",{\"name\":");
+        out_json_string(out, slice_from_cstr(table->name));
+        json_key(out, "used");
+        if (table->is_pool) {
+            out_text(out, "null");
+        } else {
+            out_u64(out, table->used);
+        }
+        json_number(out, "limit", table->limit);
+        json_text(out, "limit_name", slice_from_cstr(table->limit_name));
+        json_number(out, "bytes", table->bytes);
+        out_char(out, '}');
+    }
+    out_text(out, "]}");
+}
+
+void check_put_json(struct out *out, const struct config *config, const struct app_plan *plan)
+{
+    json_gateway(out, config);
+    json_metrics(out, config, plan);
+    json_influx(out, config, plan);
+    json_memory(out, plan);
+}
