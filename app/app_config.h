@@ -197,6 +197,18 @@
 #define LIMPET_PATH_PARTS_MAX 32u
 #endif
 
+/* Calls of backends at the same time, those that wait for a connection included; with more it is
+ * that backend's error. 1..65535. About 500 B each (250 B on 32 bit). */
+#ifndef LIMPET_BACKEND_CALLS
+#define LIMPET_BACKEND_CALLS (LIMPET_EXCHANGES + LIMPET_BACKEND_CONNS)
+#endif
+
+/* Bytes of what return_error_details writes before and behind a body: its name and 40 B, and the
+ * body's Content-Type and 30 B. 80..1024. Twice on the stack. */
+#ifndef LIMPET_ERROR_NAME_LEN_MAX
+#define LIMPET_ERROR_NAME_LEN_MAX 200u
+#endif
+
 /* Redirects of a backend that one call follows (KrakenD follows 10). 0..255. */
 #ifndef LIMPET_REDIRECTS_MAX
 #define LIMPET_REDIRECTS_MAX 10u
@@ -438,6 +450,11 @@
 /* PEM files with authorities for one purpose. 1..16. 24 B each. */
 #ifndef LIMPET_TLS_FILES
 #define LIMPET_TLS_FILES 4u
+#endif
+
+/* Servers that are remembered to need signatures without RSA-PSS (tls/conn.c). 1..255. 4 B each. */
+#ifndef LIMPET_TLS_PLAIN_HOSTS
+#define LIMPET_TLS_PLAIN_HOSTS 8u
 #endif
 
 /* Certificates between the server's and an authority. 1..8: bounds the longest handshake step. */

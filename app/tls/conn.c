@@ -14,6 +14,8 @@
 #define MESSAGES_MAX 4u
 
 static void begin_handshake(struct tls_conn *conn);
+static bool is_plain_host(const struct tls_conn *conn);
+static bool has_to_wait(const struct tls_conn *conn, int code);
 static void handshake_turn(struct tls_conn *conn);
 static void handshake_done(struct tls_conn *conn);
 static void open_step(struct tls_conn *conn);
@@ -51,7 +53,8 @@ static void begin_handshake(struct tls_conn *conn)
     conn->state = TLS_CONN_HANDSHAKE;
     conn->outer->peer_ip4 = conn->inner->peer_ip4;
     conn->outer->peer_port = conn->inner->peer_port;
-    int err = mbedtls_ssl_setup(&conn->ssl, &conn->profile->config);
+    int err = mbedtls_ssl_setup(&conn->ssl, is_plain_host(conn) ? &conn->profile->config_plain
+                                                                : &conn->profile->config);
     if (err == 0 && verify_begin(conn) != LIMPET_OK) {
         err = MBEDTLS_ERR_SSL_ALLOC_FAILED;
     }
@@ -66,14 +69,66 @@ static void begin_handshake(struct tls_conn *conn)
     handshake_turn(conn);
 }
 
+/* A server of TLS 1.2 that follows its own order may sign with RSA-PSS, which mbedTLS refuses there:
+ * we come again without offering it, and do so at once the next time. A server of TLS 1.3 is not led
+ * back to 1.2 by that. */
+static bool is_plain_host(const struct tls_conn *conn)
+{
+    const struct tls *tls = conn->tls;
+    uint32_t hash = reason_hash(&conn->target);
+    bool found = false;
+    for (size_t i = 0; i < LIMPET_TLS_PLAIN_HOSTS; i++) {
+        found = found || tls->plain_hosts[i] == hash;
+    }
+    return found;
+}
+
+static bool note_plain_host(struct tls_conn *conn, int code)
+{
+    struct tls *tls = conn->tls;
+    bool old = mbedtls_ssl_get_version_number(&conn->ssl) == MBEDTLS_SSL_VERSION_TLS1_2;
+    if (code != MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER || !old || is_plain_host(conn)) {
+        return false;
+    }
+    tls->plain_hosts[tls->plain_next] = reason_hash(&conn->target);
+    tls->plain_next = (tls->plain_next + 1) % LIMPET_TLS_PLAIN_HOSTS;
+    return true;
+}
+
+/* With a new connection below, unseen by the owner. */
+static void begin_again(struct tls_conn *conn)
+{
+    close_inner(conn, false);
+    mbedtls_ssl_init(&conn->ssl);
+    conn->state = TLS_CONN_CONNECTING;
+    conn->heard = 0;
+    conn->certificate_shown = false;
+    int err = net_connect(conn->tls->net, conn->target.ip4, conn->target.port, conn, conn_step,
+                          &conn->inner);
+    if (err != LIMPET_OK) {
+        conn->inner = NULL;
+        end(conn, err);
+    }
+}
+
+/* For the peer, or for room. mbedTLS also wants to be called again when it has read a ticket and not
+ * looked at it yet: no event would come for that. */
+static bool has_to_wait(const struct tls_conn *conn, int code)
+{
+    bool pending = mbedtls_ssl_check_pending(&conn->ssl) != 0;
+    return code == MBEDTLS_ERR_SSL_WANT_WRITE || (code == MBEDTLS_ERR_SSL_WANT_READ && !pending);
+}
+
 static void handshake_turn(struct tls_conn *conn)
 {
     int code = mbedtls_ssl_handshake_step(&conn->ssl);
     transport_flush(conn->inner);
-    if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
+    if (has_to_wait(conn, code)) {
         return;
     }
-    if (code != 0) {
+    if (code != 0 && note_plain_host(conn, code)) {
+        begin_again(conn);
+    } else if (code != 0 && code != MBEDTLS_ERR_SSL_WANT_READ) {
         refuse(conn, code);
     } else if (mbedtls_ssl_is_handshake_over(&conn->ssl)) {
         handshake_done(conn);
@@ -98,6 +153,7 @@ static void handshake_done(struct tls_conn *conn)
     }
     resume_free_chain(&conn->ssl);
     pool_ready(conn->outer);
+    transport_again(conn->inner); /* what came already has no event of its own any more */
 }
 
 static void open_step(struct tls_conn *conn)
@@ -125,7 +181,7 @@ static bool fill(struct tls_conn *conn)
         } else if (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
             keep_session(conn);
             resume_free_chain(&conn->ssl);
-        } else if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
+        } else if (has_to_wait(conn, code)) {
             return false;
         } else if (code == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
             conn->outer->eof = true;
@@ -135,7 +191,7 @@ static bool fill(struct tls_conn *conn)
             /* Without close_notify somebody else may have cut it. */
             bool failed = conn->inner->state == TRANSPORT_FAILED;
             end(conn, failed ? conn->inner->err : LIMPET_ERR_CLOSED);
-        } else {
+        } else if (code != MBEDTLS_ERR_SSL_WANT_READ) {
             refuse(conn, code);
         }
         messages++;
@@ -172,6 +228,10 @@ static bool seal(struct tls_conn *conn)
         conn->sealing = code == MBEDTLS_ERR_SSL_WANT_WRITE || code == MBEDTLS_ERR_SSL_WANT_READ;
         if (conn->sealing) {
             return false;
+        }
+        if (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+            keep_session(conn);
+            continue;
         }
         if (code <= 0) {
             refuse(conn, code);
@@ -328,7 +388,7 @@ static int bio_send(void *ctx, const unsigned char *bytes, size_t len)
 {
     struct tls_conn *conn = ctx;
     if (conn->inner->state != TRANSPORT_OPEN) {
-        return MBEDTLS_ERR_SSL_CONN_EOF;
+        return (int)len; /* lost; but what the peer said before it went may tell why */
     }
     size_t taken = transport_write(conn->inner, (const char *)bytes, len, true);
     return taken == 0 ? MBEDTLS_ERR_SSL_WANT_WRITE : (int)taken;

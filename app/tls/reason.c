@@ -109,15 +109,21 @@ static bool is_end(const struct tls_conn *conn, int code)
 
 /* ---- Once is enough -------------------------------------------------------------------------- */
 
+uint32_t reason_hash(const struct tls_target *target)
+{
+    uint32_t hash = target->port;
+    for (size_t i = 0; i < target->name.len; i++) {
+        hash = hash * 31u + (unsigned char)target->name.ptr[i];
+    }
+    return hash == 0 ? 1 : hash;
+}
+
 /* A backend that is asked a hundred times a second fails as often. */
 static bool said_already(struct tls_conn *conn, int code)
 {
     struct tls *tls = conn->tls;
     uint32_t hash = (uint32_t)code * 31u + verify_flags(conn, code);
-    hash = hash * 31u + conn->target.port;
-    for (size_t i = 0; i < conn->target.name.len; i++) {
-        hash = hash * 31u + (unsigned char)conn->target.name.ptr[i];
-    }
+    hash = hash * 31u + reason_hash(&conn->target);
     bool again = hash == tls->logged_hash && tls->logged_ns != 0 &&
                  tls->now_ns - tls->logged_ns < LIMPET_MS_TO_NS(LIMPET_TLS_LOG_AGAIN_MS);
     if (!again) {
@@ -272,7 +278,8 @@ static const struct reason code_words[] = {
     {MBEDTLS_ERR_SSL_INVALID_MAC, "a record was changed on its way"},
     {MBEDTLS_ERR_SSL_BAD_CERTIFICATE, "its certificate cannot be used"},
     {MBEDTLS_ERR_X509_FATAL_ERROR, "its chain is too long or cannot be looked at"},
-    {MBEDTLS_ERR_X509_INVALID_EXTENSIONS, "a certificate has a critical extension that is unknown"},
+    {MBEDTLS_ERR_X509_INVALID_EXTENSIONS,
+     "a certificate has malformed extensions, or a critical one that is unknown"},
     {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG, "a certificate is signed in a way that is not known"},
     {MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE, "a key is on a curve that is not accepted"},
     {MBEDTLS_ERR_PK_SIG_LEN_MISMATCH, "a signature has the wrong length"},
@@ -280,6 +287,24 @@ static const struct reason code_words[] = {
     {MBEDTLS_ERR_ECP_VERIFY_FAILED, "a signature is wrong"},
     {MBEDTLS_ERR_ENTROPY_SOURCE_FAILED, "no entropy"},
 };
+
+/* The table's text for a code or its high part, else that of its module (error.h lists them). */
+static const char *text_of(int code)
+{
+    int high = -code & 0x7F80;
+    const char *text = "the handshake failed";
+    if (high >= 0x2080 && high <= 0x3000) {
+        text = "a certificate is malformed";
+    } else if (high >= 0x3880 && high <= 0x3F80) {
+        text = "a key is malformed or of a kind that is not known";
+    }
+    for (size_t i = 0; i < sizeof(code_words) / sizeof(code_words[0]); i++) {
+        if (-high == code_words[i].code || code == code_words[i].code) {
+            text = code_words[i].text;
+        }
+    }
+    return text;
+}
 
 static void write_code(struct out *out, const struct tls_conn *conn, int code)
 {
@@ -301,12 +326,7 @@ static void write_code(struct out *out, const struct tls_conn *conn, int code)
         out_u64(out, conn->ssl.in_msg[1]);
         out_char(out, ')');
     } else {
-        const char *text = "the handshake failed";
-        for (size_t i = 0; i < sizeof(code_words) / sizeof(code_words[0]); i++) {
-            bool high = -(-code & 0x7F80) == code_words[i].code;
-            text = high || code == code_words[i].code ? code_words[i].text : text;
-        }
-        out_text(out, text);
+        out_text(out, text_of(code));
         out_text(out, " (mbedTLS -0x");
         out_hex(out, (uint64_t)-code, 4);
         out_char(out, ')');

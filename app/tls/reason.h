@@ -7,6 +7,8 @@
 /* `code` is mbedTLS's error, 0: the caller gave up while the handshake waited for the peer. Counts
  * it, and logs it unless the same was said a moment ago. While conn->ssl still lives. */
 void reason_tell(struct tls_conn *conn, int code);
+/* Of name and port; never 0. */
+uint32_t reason_hash(const struct tls_target *target);
 /* mbedTLS's error means that the arena is used up. */
 bool reason_is_memory(int code);
 

@@ -16,6 +16,7 @@
 #define PREFIX "[SERVICE: TLS]"
 
 static void init_profile(struct tls *tls, struct tls_profile *profile);
+static void copy_config(struct tls_profile *profile);
 static int set_own(struct tls *tls, struct tls_profile *profile,
                    const struct tls_identity *identity);
 static void log_identity(struct tls *tls, enum tls_purpose purpose, const char *text);
@@ -33,6 +34,19 @@ static const int ciphers[] = {
     MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     0,
 };
+
+/* TLS 1.3 takes RSA as PSS only. mbedTLS 3.6.6 offers PSS, but does not take it in TLS 1.2: servers
+ * that follow our order must find the old form first. */
+#define SIGNATURES                                                                                 \
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,          \
+        MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,                  \
+        MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512
+static const uint16_t signatures_plain[] = {SIGNATURES, MBEDTLS_TLS1_3_SIG_NONE};
+static const uint16_t signatures[] = {SIGNATURES,
+                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+                                      MBEDTLS_TLS1_3_SIG_NONE};
 
 /* ---- Begin ----------------------------------------------------------------------------------- */
 
@@ -72,9 +86,18 @@ static void init_profile(struct tls *tls, struct tls_profile *profile)
     mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_ca_cb(config, trust_find, &profile->trust);
     mbedtls_ssl_conf_ciphersuites(config, ciphers);
+    mbedtls_ssl_conf_sig_algs(config, signatures);
     mbedtls_ssl_conf_session_tickets(config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+    copy_config(profile);
+}
+
+/* Neither of the two is ever freed. */
+static void copy_config(struct tls_profile *profile)
+{
+    profile->config_plain = profile->config;
+    mbedtls_ssl_conf_sig_algs(&profile->config_plain, signatures_plain);
 }
 
 /* Called by mbedTLS's generator when it is seeded. Fewer bytes than asked for are never given. */
@@ -167,6 +190,7 @@ static int set_own(struct tls *tls, struct tls_profile *profile,
     if (err == 0) {
         err = mbedtls_ssl_conf_own_cert(&profile->config, &profile->own_chain, &profile->own_key);
     }
+    copy_config(profile);
     mbedtls_free(chain);
     if (key != NULL) {
         memset(key, 0, identity->own_key.len);

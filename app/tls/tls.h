@@ -33,6 +33,7 @@ struct tls_profile {
     struct tls *tls;
     struct trust trust;
     mbedtls_ssl_config config;
+    mbedtls_ssl_config config_plain; /* without RSA-PSS, see conn.c */
     mbedtls_x509_crt own_chain;
     mbedtls_pk_context own_key;
 };
@@ -121,6 +122,8 @@ struct tls {
     uint64_t logged_ns;
     char names[160]; /* whom the certificate that was just looked at is for */
     struct tls_conn *free;
+    uint32_t plain_hosts[LIMPET_TLS_PLAIN_HOSTS]; /* hashes of name and port */
+    size_t plain_next;
     struct tls_profile profiles[TLS_PURPOSES];
     struct resume resume;
     struct tls_conn conns[LIMPET_TLS_CONNS];
