@@ -53,6 +53,15 @@ void board_watchdog_feed(void);
 /* The configuration partition as it lies in memory, whatever it holds. */
 struct slice board_config_partition(void);
 
+/* Storage that keeps its content without power, as NOR flash does: erasing a sector sets its bytes
+ * to 0xFF, writing only turns ones into zeros. The first two sectors hold the seed (seed.h). A
+ * length of 0: the board has none. False: the device did not do it. */
+uint32_t board_storage_len(void);
+uint32_t board_storage_sector_len(void);
+bool board_storage_read(uint32_t at, void *bytes, size_t len);
+bool board_storage_erase(uint32_t at); /* the sector that begins there */
+bool board_storage_write(uint32_t at, const void *bytes, size_t len);
+
 /* Keeps .retained. */
 _Noreturn void board_reset(void);
 

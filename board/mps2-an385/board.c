@@ -7,6 +7,8 @@
 #include "lwip/etharp.h"
 #include "lwip/netif.h"
 
+#include <string.h>
+
 #define CLOCK_HZ 25000000u
 #define NS_PER_TICK 40u /* 1e9 / CLOCK_HZ */
 /* The clock's counter wraps after 171 s and must be read before: no longer sleep. */
@@ -27,6 +29,10 @@
 #define TIMER0_IRQ 8u
 #define LAN9118_IRQ 13u
 #define WAKING_IRQS (1u << TIMER0_IRQ | 1u << LAN9118_IRQ)
+
+#define PSRAM_BASE 0x21000000u
+#define PSRAM_LEN 0x01000000u
+#define SECTOR_LEN 4096u
 
 #define CONFIG_BASE 0x00300000u /* the fourth megabyte of SSRAM1, as flash would be */
 #define CONFIG_LEN 0x00100000u
@@ -197,6 +203,43 @@ void board_watchdog_feed(void)
 struct slice board_config_partition(void)
 {
     return slice_of((const char *)CONFIG_BASE, CONFIG_LEN);
+}
+
+/* The PSRAM, which QEMU keeps in a file, behind the rules of NOR flash. */
+static uint8_t *psram(uint32_t at)
+{
+    return (uint8_t *)(PSRAM_BASE + at);
+}
+
+uint32_t board_storage_len(void)
+{
+    return PSRAM_LEN;
+}
+
+uint32_t board_storage_sector_len(void)
+{
+    return SECTOR_LEN;
+}
+
+bool board_storage_read(uint32_t at, void *bytes, size_t len)
+{
+    memcpy(bytes, psram(at), len);
+    return true;
+}
+
+bool board_storage_erase(uint32_t at)
+{
+    memset(psram(at), 0xFF, SECTOR_LEN);
+    return true;
+}
+
+bool board_storage_write(uint32_t at, const void *bytes, size_t len)
+{
+    const uint8_t *from = bytes;
+    for (size_t i = 0; i < len; i++) {
+        *psram(at + (uint32_t)i) &= from[i];
+    }
+    return true;
 }
 
 _Noreturn void board_reset(void)

@@ -5,6 +5,7 @@
 #include "network.h"
 #include "panic.h"
 #include "partition.h"
+#include "seed.h"
 #include "wall_clock.h"
 
 #include <string.h>
@@ -33,6 +34,7 @@ static struct {
     struct network network;
     struct log log; /* while the application's own is not there yet */
     struct partition partition;
+    struct seed seed;
     struct wall_clock clock;
     struct state state;
     uint64_t sample_ns; /* when the values are sampled next */
@@ -51,6 +53,10 @@ static const struct metrics_value clock_values[] = {
     METRICS_FIELD(METRICS_COUNTER, "clock.refused", struct wall_clock, refused),
     METRICS_FIELD(METRICS_COUNTER, "clock.unanswered", struct wall_clock, unanswered),
 };
+static const struct metrics_value seed_values[] = {
+    METRICS_FIELD(METRICS_GAUGE, "seed.boots", struct seed, boots),
+    METRICS_FIELD(METRICS_GAUGE, "seed.ready", struct seed, ready),
+};
 static const struct metrics_value netif_values[] = {
     METRICS_FIELD(METRICS_COUNTER, "netif.frames_bad", struct board_netif_counts, frames_bad),
     METRICS_FIELD(METRICS_COUNTER, "netif.frames_dropped", struct board_netif_counts,
@@ -58,6 +64,7 @@ static const struct metrics_value netif_values[] = {
 };
 
 static void greet(void);
+static void start_seed(void);
 static void load(void);
 static void load_safe_default(const char *problem);
 static void report_finding(void *ctx, const struct config_finding *finding);
@@ -72,7 +79,8 @@ int main(void)
     log_init(&firmware.log, port_log_sink, NULL, LOG_INFO);
     greet();
     load();
-    network_start(&firmware.network, &firmware.log);
+    start_seed();
+    network_start(&firmware.network, &firmware.log, &firmware.seed);
     wall_clock_start(&firmware.clock, &firmware.log, firmware.partition.time_server);
     start_core();
     board_watchdog_start(WATCHDOG_PERIOD_MS);
@@ -98,6 +106,22 @@ static void greet(void)
     out_text(out, reason);
     log_end(&firmware.log);
     panic_forget();
+}
+
+static void start_seed(void)
+{
+    seed_start(&firmware.seed, firmware.partition.seed);
+    struct out *out =
+        log_begin(&firmware.log, firmware.seed.ready ? LOG_INFO : LOG_WARN, PREFIX_START);
+    if (firmware.seed.ready) {
+        out_text(out, "boot ");
+        out_u64(out, firmware.seed.boots);
+        out_text(out, " of this storage; seed replaced");
+    } else {
+        out_text(out, "no random numbers, so no TLS: ");
+        out_text(out, firmware.seed.problem);
+    }
+    log_end(&firmware.log);
 }
 
 /* ---- Configuration ----------------------------------------------------------------------------
@@ -162,6 +186,7 @@ static void start_core(void)
     static const char *const argv[] = {"limpet"};
     const struct app_values values[] = {
         {clock_values, COUNT_OF(clock_values), &firmware.clock},
+        {seed_values, COUNT_OF(seed_values), &firmware.seed},
         {state_values, COUNT_OF(state_values), &firmware.state},
         {netif_values, COUNT_OF(netif_values), board_netif_counts()},
     };

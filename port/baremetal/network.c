@@ -19,14 +19,14 @@
 
 #define PREFIX "[SERVICE: Network]"
 
-static void add_netif(struct network *network);
+static void add_netif(struct network *network, struct seed *seed);
 static void wait_for_address(struct network *network);
 
-void network_start(struct network *network, struct log *log)
+void network_start(struct network *network, struct log *log, struct seed *seed)
 {
     network->log = log;
     lwip_init();
-    add_netif(network);
+    add_netif(network, seed);
     wait_for_address(network);
     struct out *out = log_begin(log, LOG_INFO, PREFIX);
     out_text(out, "address ");
@@ -36,13 +36,13 @@ void network_start(struct network *network, struct log *log)
     log_end(log);
 }
 
-static void add_netif(struct network *network)
+static void add_netif(struct network *network, struct seed *seed)
 {
     struct netif *netif = &network->netif;
     if (netif_add_noaddr(netif, NULL, board_netif_init, ethernet_input) == NULL) {
         panic("the network controller does not answer");
     }
-    platform_init(netif->hwaddr);
+    platform_init(netif->hwaddr, seed);
     netif_set_hostname(netif, platform_host_name());
     netif_set_default(netif);
     netif_set_up(netif);

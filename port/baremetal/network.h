@@ -6,6 +6,8 @@
 
 #include "lwip/netif.h"
 
+struct seed;
+
 /* For static placement; do not touch the fields. */
 struct network {
     struct netif netif;
@@ -13,8 +15,8 @@ struct network {
 };
 
 /* Brings up lwIP, the NIC and DHCP, and waits until an address is there: as long as it takes, with
- * a log line every ten seconds. Panics without a NIC. */
-void network_start(struct network *network, struct log *log);
+ * a log line every ten seconds. `seed` as in platform_init. Panics without a NIC. */
+void network_start(struct network *network, struct log *log, struct seed *seed);
 /* Frames in, lwIP's timers. True: more frames may wait. */
 bool network_poll(struct network *network);
 /* Monotonic time of lwIP's next timer. */

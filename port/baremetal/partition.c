@@ -63,6 +63,8 @@ static void take_entry(struct partition *partition, uint16_t kind, struct slice 
         partition->config = bytes;
     } else if (kind == PARTITION_TIME_SERVER) {
         partition->time_server = bytes;
+    } else if (kind == PARTITION_SEED) {
+        partition->seed = bytes;
     }
 }
 

@@ -23,6 +23,7 @@
 enum partition_kind {
     PARTITION_CONFIG = 1,      /* krakend.json */
     PARTITION_TIME_SERVER = 2, /* "host" or "host:port" of an SNTP server */
+    PARTITION_SEED = 3,        /* random bytes, others in each image (seed.h) */
 };
 
 struct partition {
@@ -30,6 +31,7 @@ struct partition {
     /* Slices point into the partition. */
     struct slice config;
     struct slice time_server; /* empty = none */
+    struct slice seed;        /* empty = none */
 };
 
 /* LIMPET_ERR_NOT_FOUND: no magic (never written); LIMPET_ERR_UNSUPPORTED: another version;

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 
+static struct seed *seed;
 static char host_name[20]; /* "limpet-" and 12 digits */
 
 /* Goes on over a reset, so that a peer that has kept a connection of the run before does not see
@@ -21,8 +22,9 @@ static uint32_t lwip_random __attribute__((section(".retained")));
 /* ---- Name and random numbers ------------------------------------------------------------------
  */
 
-void platform_init(const uint8_t mac[6])
+void platform_init(const uint8_t mac[6], struct seed *from)
 {
+    seed = from;
     struct out out;
     out_init(&out, host_name, sizeof(host_name) - 1);
     out_text(&out, "limpet-");
@@ -44,11 +46,15 @@ struct slice port_host_name(void)
     return slice_from_cstr(host_name);
 }
 
-/* lwIP's ports, transaction ids and sequence numbers only: no key is made from it. xorshift32
- * (Marsaglia 2003). */
+/* lwIP's ports, transaction ids and sequence numbers. Without a seed xorshift32 (Marsaglia 2003),
+ * which an observer can continue: no key is made from it. */
 uint32_t port_lwip_rand(void)
 {
-    uint32_t x = lwip_random;
+    uint32_t x;
+    if (seed_random(seed, &x, sizeof(x))) {
+        return x;
+    }
+    x = lwip_random;
     x ^= x << 13;
     x ^= x >> 17;
     x ^= x << 5;
@@ -58,15 +64,7 @@ uint32_t port_lwip_rand(void)
 
 bool port_entropy(void *buf, size_t len)
 {
-    (void)buf;
-    (void)len;
-    return false; /* no stored seed, no generator: callers refuse what needs one */
-}
-
-struct slice port_pem(struct slice path)
-{
-    (void)path;
-    return SLICE_EMPTY; /* no files */
+    return seed_random(seed, buf, len);
 }
 
 /* ---- Clock and console ------------------------------------------------------------------------

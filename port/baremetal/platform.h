@@ -2,10 +2,13 @@
 #ifndef LIMPET_BAREMETAL_PLATFORM_H
 #define LIMPET_BAREMETAL_PLATFORM_H
 
+#include "seed.h"
+
 #include <stdint.h>
 
-/* Once the NIC has told its address: the host name and lwIP's random numbers come from it. */
-void platform_init(const uint8_t mac[6]);
+/* Once the NIC has told its address: the host name comes from it. `seed` (started, ready or not)
+ * must stay. */
+void platform_init(const uint8_t mac[6], struct seed *seed);
 /* "limpet-" and the MAC, so that InfluxDB's host tag is never empty and never the same twice. */
 const char *platform_host_name(void);
 

@@ -17,7 +17,7 @@ int main(void);
 _Noreturn void reset_handler(void);
 void fault_handler(void);
 void watchdog_handler(void);
-_Noreturn void fault_report(const uint32_t *frame);
+__attribute__((used)) _Noreturn void fault_report(const uint32_t *frame);
 
 #define STACK_PAINT 0xA5
 /* What the frames of reset_handler and memset take at most; not painted. */

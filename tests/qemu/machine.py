@@ -42,6 +42,16 @@ def config_image(config_path, image_path, time_server=None):
                     "-o", image_path, "--published", *extra], check=True)
 
 
+STORAGE_LEN = 16 << 20
+
+
+def new_storage(path):
+    """Storage that was never used: all ones, as flash comes."""
+    with open(path, "wb") as file:
+        for _ in range(STORAGE_LEN >> 20):
+            file.write(b"\xff" * (1 << 20))
+
+
 class TimeServer:
     """SNTP on a free port of 127.0.0.1, with this host's time plus `offset_s`; the guest finds it at
     `address`."""
@@ -129,13 +139,16 @@ class Machine:
     """A running board. `config` is a dictionary, or bytes that are written to the partition as they
     are; its listeners are published on free ports of 127.0.0.1."""
 
-    def __init__(self, build, config, extra=(), wait=True, time_server=None):
+    def __init__(self, build, config, extra=(), wait=True, time_server=None, storage=None):
         self.time_server = time_server
         self.folder = tempfile.mkdtemp(prefix="limpet-qemu.")
         self.console_path = os.path.join(self.folder, "console")
         self.image_path = os.path.join(self.folder, "config.bin")
         self.monitor_path = os.path.join(self.folder, "monitor")
         self.write_image(config)
+        if storage is None:
+            storage = os.path.join(self.folder, "storage")
+            new_storage(storage)
         guest = {"gateway": GATEWAY_PORT, "stats": STATS_PORT}
         self.ports = {name: free_port() for name in guest}
         forwards = "".join(f",hostfwd=tcp:127.0.0.1:{self.ports[name]}-:{port}"
@@ -144,7 +157,8 @@ class Machine:
         board = re.search(r"limpet-(.*)\.elf$", elf).group(1)
         with open(os.path.join(self.folder, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(
-                [QEMU, *arguments(board, elf=elf, config=self.image_path, forwards=forwards),
+                [QEMU, *arguments(board, elf=elf, config=self.image_path,
+                                   storage=storage, forwards=forwards),
                  "-display", "none", "-serial", f"file:{self.console_path}",
                  "-monitor", f"unix:{self.monitor_path},server,nowait", *extra],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)

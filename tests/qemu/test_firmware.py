@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -255,6 +256,50 @@ def test_watchdog_ends_a_loop_without_progress():
     with Backend() as backend, board(backend) as m:
         m.patch("app_poll", 0xE7FE)  # a branch to itself
         check_recovers(m, "watchdog")
+
+
+# ---- Storage: seed and boot counter --------------------------------------------------------------
+
+def stored_seeds(storage):
+    """The records in the first two sectors: {boots: seed}."""
+    found = {}
+    with open(storage, "rb") as file:
+        data = file.read(2 * 4096)
+    for sector in (data[:4096], data[4096:]):
+        magic, boots, seed, _ = struct.unpack_from("<4sI32sI", sector)
+        if magic == b"LSED":
+            found[boots] = seed
+    return found
+
+
+def test_each_boot_replaces_the_seed():
+    with tempfile.TemporaryDirectory(prefix="limpet-qemu.") as folder, Backend() as backend:
+        storage = os.path.join(folder, "storage")
+        machine.new_storage(storage)
+        seeds = {}
+        for boots in (1, 3):
+            with machine.Machine(BUILD, config(backend), storage=storage) as m:
+                assert m.stats()["limpet.seed.ready"] == 1
+                assert m.stats()["limpet.seed.boots"] == boots
+                seeds.update(stored_seeds(storage))
+                m.monitor("system_reset")
+                m.wait_console("READY", 2)
+                assert f"boot {boots + 1} of this storage" in m.console()
+                seeds.update(stored_seeds(storage))
+        assert sorted(seeds) == [1, 2, 3, 4] and len(set(seeds.values())) == 4
+
+
+def test_storage_that_keeps_nothing_is_no_seed():
+    with tempfile.TemporaryDirectory(prefix="limpet-qemu.") as folder, Backend() as backend:
+        storage = os.path.join(folder, "storage")
+        for content in (bytes(8192), os.urandom(8192)):
+            with open(storage, "wb") as file:
+                file.write(content)
+                file.truncate(machine.STORAGE_LEN)
+            with machine.Machine(BUILD, config(backend), storage=storage) as m:
+                assert "no random numbers, so no TLS" in m.console()
+                assert m.stats()["limpet.seed.ready"] == 0
+                assert m.get("/json/1").status == 200
 
 
 # ---- Clock and InfluxDB ----------------------------------------------------------------------
