@@ -99,6 +99,9 @@ struct config_influx {
     struct slice db;        /* default "krakend" */
     struct slice username;  /* empty = no authentication */
     struct slice password;
+    struct slice token;     /* not empty: /api/v2/write, and no db, username, password */
+    struct slice org;       /* may be empty: InfluxDB 3 has none */
+    struct slice bucket;    /* not empty with a token */
     uint32_t buffer_size;   /* datapoints */
     struct config_tls tls;
 };

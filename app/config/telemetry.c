@@ -80,6 +80,45 @@ static void kept_text_read(struct loader *l, struct node node, struct slice *val
     }
 }
 
+/* It becomes a field of the request as it stands (RFC 9110 section 5.5). */
+static bool token_is_plain(struct slice token)
+{
+    for (size_t i = 0; i < token.len; i++) {
+        if (token.ptr[i] <= ' ' || token.ptr[i] > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* token, org, bucket are InfluxDB 2.x's own; db, username, password are 1.x's. */
+static void influx_login_check(struct loader *l, const struct node *found)
+{
+    const struct config_influx *influx = &l->config->influx;
+    const struct node *first = &found[INFLUX_TOKEN];
+    if (influx->token.len == 0) {
+        first = influx->bucket.len > 0 ? &found[INFLUX_BUCKET] : &found[INFLUX_ORG];
+        if (influx->bucket.len > 0 || influx->org.len > 0) {
+            loader_error(l, first->raw.ptr, "needs \"token\"; without it, \"db\" is written to");
+        }
+        return;
+    }
+    if (!token_is_plain(influx->token)) {
+        loader_error(l, first->raw.ptr, "must be printable ASCII without spaces");
+    }
+    if (influx->bucket.len == 0) {
+        loader_error(l, first->raw.ptr, "needs \"bucket\"");
+    } else if (influx->org.len == 0) {
+        loader_warning(l, first->raw.ptr, "without \"org\": InfluxDB 2 needs it, InfluxDB 3 does not");
+    }
+    static const uint8_t unused[] = {INFLUX_DB, INFLUX_USERNAME, INFLUX_PASSWORD};
+    for (size_t i = 0; i < sizeof unused / sizeof unused[0]; i++) {
+        if (node_given(found[unused[i]])) {
+            loader_warning(l, found[unused[i]].raw.ptr, "has no effect with \"token\"");
+        }
+    }
+}
+
 static void influx_read(struct loader *l, struct node node)
 {
     struct config_influx *influx = &l->config->influx;
@@ -101,15 +140,19 @@ static void influx_read(struct loader *l, struct node node)
     kept_text_read(l, found[INFLUX_DB], &influx->db);
     kept_text_read(l, found[INFLUX_USERNAME], &influx->username);
     kept_text_read(l, found[INFLUX_PASSWORD], &influx->password);
+    kept_text_read(l, found[INFLUX_TOKEN], &influx->token);
+    kept_text_read(l, found[INFLUX_ORG], &influx->org);
+    kept_text_read(l, found[INFLUX_BUCKET], &influx->bucket);
     value_number(l, found[INFLUX_BUFFER_SIZE], 0, UINT32_MAX, &buffer_size);
     influx->buffer_size = (uint32_t)buffer_size;
     loader_read_influx_tls(l, found);
     if (node_ok(found[INFLUX_DB]) && influx->db.len == 0) {
         loader_error(l, found[INFLUX_DB].raw.ptr, "must not be empty");
     }
-    if (influx->password.len > 0 && influx->username.len == 0) {
+    if (influx->token.len == 0 && influx->password.len > 0 && influx->username.len == 0) {
         loader_warning(l, found[INFLUX_PASSWORD].raw.ptr, "has no effect without \"username\"");
     }
+    influx_login_check(l, found);
 }
 
 /* ---- telemetry/logging --------------------------------------------------------------------- */

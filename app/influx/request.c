@@ -8,10 +8,25 @@ static bool is_unreserved(char c);
 /* ---- Public -----------------------------------------------------------------------------------
  */
 
-/* The same parameters in the same order as the reference's client sends them. */
+enum request_mode request_mode(const struct config_influx *influx)
+{
+    return influx->token.len > 0 ? REQUEST_V2 : REQUEST_V1;
+}
+
+/* Version 1: the same parameters in the same order as the reference's client sends them. */
 void request_put_write_target(struct out *out, const struct config_influx *influx)
 {
     out_put(out, influx->base_path);
+    if (request_mode(influx) == REQUEST_V2) {
+        out_text(out, "/api/v2/write?bucket=");
+        put_query_value(out, influx->bucket);
+        if (influx->org.len > 0) {
+            out_text(out, "&org=");
+            put_query_value(out, influx->org);
+        }
+        out_text(out, "&precision=s");
+        return;
+    }
     out_text(out, "/write?consistency=&db=");
     put_query_value(out, influx->db);
     out_text(out, "&precision=s&rp=");
@@ -62,7 +77,11 @@ static void put_common(struct out *out, const struct config_influx *influx)
     out_text(out, " HTTP/1.1\r\nHost: ");
     out_put(out, influx->host.authority);
     out_text(out, "\r\nUser-Agent: Limpet\r\n");
-    if (influx->username.len > 0) {
+    if (request_mode(influx) == REQUEST_V2) {
+        out_text(out, "Authorization: Token ");
+        out_put(out, influx->token);
+        out_text(out, "\r\n");
+    } else if (influx->username.len > 0) {
         out_text(out, "Authorization: Basic ");
         request_put_basic(out, influx->username, influx->password);
         out_text(out, "\r\n");

@@ -42,6 +42,8 @@ static void pop_batch(struct writer *w);
 static void failed(struct writer *w, int err);
 static uint64_t backoff_ns(struct writer *w);
 static void log_answer(struct writer *w, enum log_level level, const char *what, int err);
+static void log_mode(struct writer *w);
+static void put_address(struct out *out, const struct writer *w);
 static struct slice first_line(struct slice s);
 static void drop(struct writer *w, size_t count, enum writer_drop why);
 
@@ -72,6 +74,7 @@ void writer_start(struct writer *w)
     w->jitter = crc32_update((uint32_t)w->now_ns, w->host_name.ptr, w->host_name.len);
     w->next_push_ns = w->now_ns + w->config->ttl_ns + PUSH_PHASE_NS;
     w->state = WRITER_PINGING;
+    log_mode(w);
     start_call(w, true);
 }
 
@@ -224,6 +227,7 @@ static void start_call(struct writer *w, bool ping)
     w->status = 0;
     w->retry_after_s = 0;
     w->answer_len = 0;
+    w->version[0] = '\0';
     batch_rewind(&w->batch, &w->call);
     struct client_request request = {
         .target = {.name = w->config->host.name,
@@ -285,6 +289,12 @@ static void read_answer(struct writer *w)
     const struct message_field *field = message_find(head, SLICE_LIT("Retry-After"));
     if (field != NULL && num_parse_u64(field->value, 86400, &seconds) == LIMPET_OK) {
         w->retry_after_s = (uint32_t)seconds;
+    }
+    field = message_find(head, SLICE_LIT("X-Influxdb-Version"));
+    if (field != NULL) {
+        struct slice text = slice_take(field->value, sizeof w->version - 1);
+        memcpy(w->version, text.ptr, text.len);
+        w->version[text.len] = '\0';
     }
     for (struct slice body = client_peek(&w->call); body.len > 0; body = client_peek(&w->call)) {
         size_t room = sizeof w->answer - w->answer_len;
@@ -459,11 +469,35 @@ static uint64_t backoff_ns(struct writer *w)
 /* ---- Log --------------------------------------------------------------------------------------
  */
 
+/* What is going to be done, in one line, before anything of it has worked. */
+static void log_mode(struct writer *w)
+{
+    bool v2 = request_mode(w->config) == REQUEST_V2;
+    struct out *out = log_begin(w->log, LOG_INFO, PREFIX);
+    put_address(out, w);
+    out_put(out, w->config->base_path);
+    out_text(out, v2 ? ": API version 2, bucket \"" : ": API version 1, database \"");
+    out_put(out, v2 ? w->config->bucket : w->config->db);
+    if (v2 && w->config->org.len > 0) {
+        out_text(out, "\", organization \"");
+        out_put(out, w->config->org);
+    }
+    out_text(out, v2                             ? "\", with a token"
+                  : w->config->username.len > 0 ? "\", with user name and password"
+                                                : "\", without a user name");
+    log_end(w->log);
+}
+
+static void put_address(struct out *out, const struct writer *w)
+{
+    out_text(out, w->config->host.tls ? "https://" : "http://");
+    out_put(out, w->config->host.authority);
+}
+
 static void log_answer(struct writer *w, enum log_level level, const char *what, int err)
 {
     struct out *out = log_begin(w->log, level, PREFIX);
-    out_text(out, "http://");
-    out_put(out, w->config->host.authority);
+    put_address(out, w);
     if (w->state == WRITER_PINGING) {
         request_put_ping_target(out, w->config);
     } else {
@@ -478,6 +512,10 @@ static void log_answer(struct writer *w, enum log_level level, const char *what,
     if (w->status != 0) {
         out_text(out, ": status ");
         out_u64(out, w->status);
+    }
+    if (w->state == WRITER_PINGING && w->version[0] != '\0') {
+        out_text(out, ", InfluxDB ");
+        out_text(out, w->version);
     }
     if (w->answer_len > 0) {
         out_text(out, ": ");

@@ -61,6 +61,7 @@ struct writer {
     /* The answer. */
     unsigned status;
     uint32_t retry_after_s;
+    char version[24]; /* of the server, when it says so */
     size_t answer_len;
     char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body, for the log */
 

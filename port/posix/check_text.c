@@ -118,17 +118,23 @@ static void text_windows(struct out *out, const struct config *config, uint64_t 
 static void text_influx(struct out *out, const struct config *config, const struct app_plan *plan)
 {
     const struct config_influx *influx = &config->influx;
+    bool v2 = influx->token.len > 0;
     out_text(out, "  influxdb  ");
     if (!influx->enabled) {
         out_text(out, "off: no telemetry/influx in extra_config\n");
         return;
     }
-    out_text(out, "version 1 at ");
+    out_text(out, v2 ? "version 2 at " : "version 1 at ");
     put_host_url(out, &influx->host);
     out_put(out, influx->base_path);
-    out_text(out, ", database \"");
-    out_put(out, influx->db);
-    out_text(out, influx->username.len > 0 ? "\", with user name, " : "\", without user name, ");
+    out_text(out, v2 ? ", bucket \"" : ", database \"");
+    out_put(out, v2 ? influx->bucket : influx->db);
+    if (v2) {
+        out_text(out, "\", with a token, ");
+    } else {
+        out_text(out,
+                 influx->username.len > 0 ? "\", with user name, " : "\", without user name, ");
+    }
     out_text(out, "a push every ");
     out_double(out, (double)influx->ttl_ns / 1e9, PLAIN_DIGITS);
     out_text(out, " s\n  buffer    ");
@@ -304,9 +310,14 @@ static void json_influx(struct out *out, const struct config *config, const stru
     put_host_url(out, &influx->host);
     out_json_escaped(out, influx->base_path, false);
     out_char(out, '"');
-    json_number(out, "version", 1);
-    json_text(out, "db", influx->db);
-    json_bool(out, "authenticated", influx->username.len > 0);
+    json_number(out, "version", influx->token.len > 0 ? 2 : 1);
+    if (influx->token.len > 0) {
+        json_text(out, "org", influx->org);
+        json_text(out, "bucket", influx->bucket);
+    } else {
+        json_text(out, "db", influx->db);
+    }
+    json_bool(out, "authenticated", influx->username.len + influx->token.len > 0);
     json_real(out, "ttl_s", (double)influx->ttl_ns / 1e9);
     json_number(out, "buffer_size", influx->buffer_size);
     json_number(out, "window_bytes", plan->record_bytes);

@@ -315,6 +315,15 @@ static void test_words(void)
         {"{\"version\": 3, \"endpoints\": [], \"extra_config\": {\"telemetry/metrics\": {}, "
          "\"telemetry/influx\": {\"address\": \"http://h\", \"password\": \"x\"}}}",
          1, 0, "1:131: extra_config.telemetry/influx.password: has no effect without \"username\""},
+        {"{\"version\": 3, \"endpoints\": [], \"extra_config\": {\"telemetry/metrics\": {}, "
+         "\"telemetry/influx\": {\"address\": \"http://h\", \"bucket\": \"x\", "
+         "\"token\": \"y\"}}}",
+         1, 0, "1:143: extra_config.telemetry/influx.token: without \"org\": InfluxDB 2 needs it, "
+         "InfluxDB 3 does not"},
+        {"{\"version\": 3, \"endpoints\": [], \"extra_config\": {\"telemetry/metrics\": {}, "
+         "\"telemetry/influx\": {\"address\": \"http://h\", \"bucket\": \"x\", \"org\": \"o\", "
+         "\"token\": \"y\", \"db\": \"d\"}}}",
+         1, 0, "1:166: extra_config.telemetry/influx.db: has no effect with \"token\""},
         {"{\"version\": 3, \"host\": [\"h\"], \"endpoints\": [{\"endpoint\": \"/\", "
          "\"output_encoding\": "
          "\"no-op\", \"backend\": [{\"url_pattern\": \"/\", \"encoding\": \"json\"}]}]}",

@@ -49,6 +49,54 @@ static void test_head_without_user(void)
                   "Host: influx:8086\r\nUser-Agent: Limpet\r\n");
 }
 
+/* InfluxDB 2.x's own way: bucket, organization, token; the token is in no log line. */
+static void test_heads_v2(void)
+{
+    set_up(LIMPET_S_TO_NS(2), 0);
+    config.base_path = SLICE_LIT("/base");
+    config.token = SLICE_LIT("t0ken==");
+    config.org = SLICE_LIT("my org");
+    config.bucket = SLICE_LIT("krakend/autogen");
+    config.username = SLICE_LIT("not used");
+    start();
+    CHECK(logged("INFO: [SERVICE: InfluxDB] http://influx:8086/base: API version 2, bucket "
+                 "\"krakend/autogen\", organization \"my org\", with a token\n"));
+    close_window(1);
+    struct fake_call *f = next_call();
+    fake_call_connect(f);
+    check_head(f, "POST /base/api/v2/write?bucket=krakend%2fautogen&org=my%20org&precision=s "
+                  "HTTP/1.1\r\nHost: influx:8086\r\nUser-Agent: Limpet\r\n"
+                  "Authorization: Token t0ken==\r\n");
+    fake_call_fail(f, LIMPET_ERR_RESET);
+    CHECK(logged("the windows wait") && !logged("t0ken"));
+
+    set_up(LIMPET_S_TO_NS(2), 0);
+    config.token = SLICE_LIT("t");
+    config.bucket = SLICE_LIT("b");
+    start();
+    close_window(1);
+    f = next_call();
+    fake_call_connect(f);
+    check_head(f, "POST /api/v2/write?bucket=b&precision=s HTTP/1.1\r\nHost: influx:8086\r\n"
+                  "User-Agent: Limpet\r\nAuthorization: Token t\r\n");
+}
+
+static void test_mode(void)
+{
+    set_up(LIMPET_S_TO_NS(2), 0);
+    writer_start(&writer);
+    CHECK(logged("INFO: [SERVICE: InfluxDB] http://influx:8086: API version 1, database "
+                 "\"krakend\", without a user name\n"));
+    fake_call_connect(running());
+    fake_call_answer(running(), 204, "X-Influxdb-Version: 1.6.7~rc0-and-much-more-of-it\n", "", true);
+    CHECK(logged("answers the ping: status 204, InfluxDB 1.6.7~rc0-and-much-more\n"));
+    config.username = SLICE_LIT("u");
+    config.host.tls = true;
+    writer_start(&writer);
+    CHECK(logged("https://influx:8086: API version 1, database \"krakend\", with user name and "
+                 "password\n"));
+}
+
 /* RFC 4648 section 10, with the colon in the middle. */
 static void test_basic(void)
 {
@@ -614,6 +662,8 @@ int main(void)
 {
     test_heads();
     test_head_without_user();
+    test_heads_v2();
+    test_mode();
     test_basic();
     test_room();
     test_batch_bound();
