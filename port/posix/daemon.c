@@ -67,8 +67,7 @@ int daemon_run(struct daemon *d, struct app *app, int argc, char *const argv[])
     return started || stop_signal_number() != 0 ? 0 : 1;
 }
 
-/* ---- Start ------------------------------------------------------------------------------------
- */
+/* ---- Start ---------------------------------------------------------------------------------- */
 
 static bool has_stats_listener(const struct config *config)
 {
@@ -107,24 +106,25 @@ static bool try_ports(struct daemon *d)
     return false;
 }
 
-/* Each client is a socket of slirp's; Debian's default limit of 1024 is less than
- * LIMPET_GATEWAY_CONNS and what lingers beside them. */
+/* Each client is a socket of slirp's; Debian's soft limit of 1024 is less than all connections at
+ * once. */
 static void raise_fd_limit(struct daemon *d)
 {
-    const rlim_t wanted = SLIRP_POLL_FDS + 64u;
+    const rlim_t needed = SLIRP_POLL_FDS + 64u;
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= SLIRP_SOCKETS_MAX) {
         return;
     }
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted) {
-        struct out *o = log_begin(&d->log, LOG_WARN, PREFIX_NETWORK);
-        out_text(o, "only ");
-        out_u64(o, limit.rlim_cur);
-        out_text(o, " open files allowed (ulimit -n); all connections at once need ");
-        out_u64(o, wanted);
-        log_end(&d->log);
+    limit.rlim_cur = limit.rlim_max < SLIRP_SOCKETS_MAX ? limit.rlim_max : SLIRP_SOCKETS_MAX;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= needed) {
+        return;
     }
+    struct out *o = log_begin(&d->log, LOG_WARN, PREFIX_NETWORK);
+    out_text(o, "only ");
+    out_u64(o, limit.rlim_cur);
+    out_text(o, " open files allowed (ulimit -Hn); all connections at once need ");
+    out_u64(o, needed);
+    log_end(&d->log);
 }
 
 static bool start_network(struct daemon *d, uint32_t network_ip4)
@@ -232,8 +232,7 @@ static void log_urls(struct daemon *d)
     log_url(d, PREFIX_GATEWAY, &config->listen, "");
 }
 
-/* ---- Loop -------------------------------------------------------------------------------------
- */
+/* ---- Loop ----------------------------------------------------------------------------------- */
 
 /* Cannot happen while the back-pressure of netif_slirp works; each costs its peer a second or more.
  */
@@ -276,8 +275,7 @@ static void run_loop(struct daemon *d)
     }
 }
 
-/* ---- Stop -------------------------------------------------------------------------------------
- */
+/* ---- Stop ----------------------------------------------------------------------------------- */
 
 static void drain(struct daemon *d)
 {

@@ -15,6 +15,7 @@
 #include <slirp/libslirp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* libslirp listens with a backlog of 1: of 16 clients that connect at once 14 waited a second for
  * the kernel's second SYN. Linux cuts it to net.core.somaxconn. */
@@ -36,6 +37,9 @@
 #define SLIRP_FILL slirp_pollfds_fill
 #endif
 
+/* stderr, eventfd, listeners, files being read. */
+#define OWN_FILES 16u
+
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
 #define WAIT_NS_MAX (60u * NS_PER_S)
@@ -46,18 +50,20 @@ static struct Slirp *start_slirp(struct slirp_netif *n, uint32_t network_ip4);
 static ssize_t take_frame(const void *bytes, size_t len, void *opaque);
 static void adopt_listener(struct slirp_netif *n, struct slirp_forward *forward);
 static void send_due_acks(struct slirp_netif *n);
+static void end_closed(struct slirp_netif *n);
 static void fill_fds(struct slirp_netif *n, uint32_t *timeout_ms);
+static size_t sockets_allowed(void);
 static int add_fd(int fd, int events, void *opaque);
 static int ready_events(int index, void *opaque);
 static void run_timers(struct slirp_netif *n);
 static uint32_t timers_wait_ms(const struct slirp_netif *n);
 
-/* ---- Life cycle -------------------------------------------------------------------------------
- */
+/* ---- Life cycle ----------------------------------------------------------------------------- */
 
 int slirp_netif_open(struct slirp_netif *n, uint32_t network_ip4)
 {
     assert(n->slirp == NULL);
+    n->open_max = sockets_allowed();
     n->slirp = start_slirp(n, network_ip4);
     if (n->slirp == NULL) {
         return LIMPET_ERR_IO;
@@ -121,8 +127,7 @@ static err_t init_netif(struct netif *netif)
     return ERR_OK;
 }
 
-/* ---- Frames -----------------------------------------------------------------------------------
- */
+/* ---- Frames --------------------------------------------------------------------------------- */
 
 /* slirp answers many frames at once, from inside slirp_input(): take_frame() queues them. */
 static err_t send_frame(struct netif *netif, struct pbuf *frame)
@@ -139,6 +144,7 @@ static err_t send_frame(struct netif *netif, struct pbuf *frame)
         bytes = n->tx_frame;
     }
     if (len > 0) {
+        closing_watch(&n->closing, bytes, len, clock_mono_ns());
         slirp_input(n->slirp, bytes, (int)len);
     }
     pbuf_add_header(frame, ETH_PAD_SIZE);
@@ -186,8 +192,7 @@ bool slirp_netif_sent_all(const struct slirp_netif *n)
     return !n->host_write_waits;
 }
 
-/* ---- Ports of the host ------------------------------------------------------------------------
- */
+/* ---- Ports of the host ---------------------------------------------------------------------- */
 
 int slirp_netif_publish(struct slirp_netif *n, uint32_t host_ip4, uint16_t port)
 {
@@ -259,8 +264,7 @@ static void adopt_listener(struct slirp_netif *n, struct slirp_forward *forward)
     }
 }
 
-/* ---- Waiting ----------------------------------------------------------------------------------
- */
+/* ---- Waiting -------------------------------------------------------------------------------- */
 
 void slirp_netif_wait(struct slirp_netif *n, int wake_fd, uint64_t timeout_ns)
 {
@@ -275,6 +279,9 @@ void slirp_netif_wait(struct slirp_netif *n, int wake_fd, uint64_t timeout_ns)
     uint32_t slirp_ms = timer_ms < wanted_ms ? timer_ms : wanted_ms;
     n->fds[0] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
     fill_fds(n, &slirp_ms);
+    if (!n->host_write_waits) {
+        end_closed(n);
+    }
     if (slirp_ms < wanted_ms) {
         timeout_ns = slirp_ms * NS_PER_MS;
     }
@@ -302,6 +309,16 @@ static void send_due_acks(struct slirp_netif *n)
     }
 }
 
+/* libslirp does not poll the sockets that this takes away: the set of this turn stays right. */
+static void end_closed(struct slirp_netif *n)
+{
+    uint8_t reset[CLOSING_RESET_LEN];
+    uint64_t now_ns = n->closing.count > 0 ? clock_mono_ns() : 0;
+    while (closing_next_reset(&n->closing, reset, now_ns) > 0) {
+        slirp_input(n->slirp, reset, CLOSING_RESET_LEN);
+    }
+}
+
 static void fill_fds(struct slirp_netif *n, uint32_t *timeout_ms)
 {
     n->fd_count_before = n->fd_count;
@@ -317,7 +334,9 @@ static bool accept_must_wait(const struct slirp_netif *n, int fd)
 {
     for (size_t i = 0; i < SLIRP_FORWARDS; i++) {
         if (n->forwards[i].port != 0 && n->forwards[i].fd == fd) {
-            return n->fd_count_before >= SLIRP_POLL_FDS - (SLIRP_FORWARDS - i) * ACCEPT_RESERVE;
+            size_t reserve = (SLIRP_FORWARDS - i) * ACCEPT_RESERVE;
+            return n->fd_count_before + reserve > SLIRP_POLL_FDS ||
+                   n->open_count + reserve > n->open_max;
         }
     }
     return false;
@@ -358,8 +377,7 @@ static int ready_events(int index, void *opaque)
            (bits & POLLHUP ? SLIRP_POLL_HUP : 0);
 }
 
-/* ---- Timers of slirp --------------------------------------------------------------------------
- */
+/* ---- Timers of slirp ------------------------------------------------------------------------ */
 
 static int64_t read_clock(void *opaque)
 {
@@ -417,8 +435,7 @@ static uint32_t timers_wait_ms(const struct slirp_netif *n)
     return wait_ms > 0 ? (uint32_t)wait_ms : 0;
 }
 
-/* ---- Starting slirp ---------------------------------------------------------------------------
- */
+/* ---- Starting slirp ------------------------------------------------------------------------- */
 
 static void guest_error(const char *text, void *opaque)
 {
@@ -426,10 +443,33 @@ static void guest_error(const char *text, void *opaque)
     (void)opaque;
 }
 
-static void ignore_fd(int fd, void *opaque)
+/* Descriptors beyond the bits, and -1 for a socket that never was, are not counted. */
+static void note_open(int fd, void *opaque)
 {
-    (void)fd;
-    (void)opaque;
+    struct slirp_netif *n = opaque;
+    if (fd >= 0 && (size_t)fd < SLIRP_SOCKETS_MAX) {
+        uint64_t bit = UINT64_C(1) << (fd % 64);
+        n->open_count += (n->open_sockets[fd / 64] & bit) == 0;
+        n->open_sockets[fd / 64] |= bit;
+    }
+}
+
+static void note_closed(int fd, void *opaque)
+{
+    struct slirp_netif *n = opaque;
+    if (fd >= 0 && (size_t)fd < SLIRP_SOCKETS_MAX) {
+        uint64_t bit = UINT64_C(1) << (fd % 64);
+        n->open_count -= (n->open_sockets[fd / 64] & bit) != 0;
+        n->open_sockets[fd / 64] &= ~bit;
+    }
+}
+
+static size_t sockets_allowed(void)
+{
+    long allowed = sysconf(_SC_OPEN_MAX);
+    size_t count =
+        allowed < 0 || allowed > (long)SLIRP_SOCKETS_MAX ? SLIRP_SOCKETS_MAX : (size_t)allowed;
+    return count > OWN_FILES ? count - OWN_FILES : 0;
 }
 
 static void ignore_notify(void *opaque)
@@ -446,8 +486,8 @@ static struct Slirp *start_slirp(struct slirp_netif *n, uint32_t network_ip4)
         .timer_new = new_timer,
         .timer_free = free_timer,
         .timer_mod = set_timer,
-        .register_poll_fd = ignore_fd,
-        .unregister_poll_fd = ignore_fd,
+        .register_poll_fd = note_open,
+        .unregister_poll_fd = note_closed,
         .notify = ignore_notify,
     };
     const SlirpConfig config = {

@@ -9,6 +9,7 @@
 
 #include "app_config.h"
 #include "base/log.h"
+#include "closing.h"
 #include "rx_frames.h"
 
 #include "lwip/netif.h"
@@ -21,6 +22,11 @@
  * has forgotten it), listeners, DNS. When they are used up, new clients wait in the kernel's
  * backlog. */
 #define SLIRP_POLL_FDS (2u * LIMPET_TCP_PCBS + 192u)
+
+/* Descriptors that slirp may have open, polled or not (it keeps those of connections in TIME_WAIT).
+ * When they, or what RLIMIT_NOFILE allows, are used up, new clients wait in the kernel's backlog as
+ * well. */
+#define SLIRP_SOCKETS_MAX 16384u
 
 /* Gateway and metrics listener. */
 #define SLIRP_FORWARDS 2u
@@ -56,13 +62,17 @@ struct slirp_netif {
     bool acks_due;                     /* frames were received since the last wait */
     struct pollfd fds[SLIRP_POLL_FDS]; /* [0] is the caller's wake_fd */
     size_t fd_count;
-    size_t fd_count_before; /* of the poll before this one */
-    bool host_write_waits;  /* some host socket does not take what slirp holds for it */
+    size_t fd_count_before;                         /* of the poll before this one */
+    uint64_t open_sockets[SLIRP_SOCKETS_MAX / 64u]; /* a bit a descriptor */
+    size_t open_count;
+    size_t open_max;
+    bool host_write_waits; /* some host socket does not take what slirp holds for it */
     struct slirp_forward forwards[SLIRP_FORWARDS];
     struct slirp_timer timers[SLIRP_TIMERS];
     uint64_t rx_dropped; /* frames: no buffer left, or longer than one */
     uint64_t tx_dropped; /* frames: longer than ETHER_FRAME_LEN_MAX */
     uint8_t tx_frame[ETHER_FRAME_LEN_MAX];
+    struct closing closing;
     struct rx_frames rx_frames;
 };
 
