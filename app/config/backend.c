@@ -15,7 +15,7 @@ static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
                              const struct path_params *params, size_t *param_count);
 static bool url_param_check(struct loader *l, const char *at, struct slice name,
                             const struct path_params *params);
-static void extra_read(struct loader *l, struct node extra_config);
+static void extra_read(struct loader *l, struct node extra_config, struct config_backend *backend);
 static void host_read(struct loader *l, struct node node);
 
 void loader_read_backends(struct loader *l, struct node list, struct config_endpoint *endpoint,
@@ -26,12 +26,14 @@ void loader_read_backends(struct loader *l, struct node list, struct config_endp
     }
     backend_count_check(l, list, endpoint);
     endpoint->backend_first = l->config->backend_count;
+    l->responses = 0;
     struct node_iter iter;
     struct node_member member;
     node_iter_init(&iter, list);
     while (node_iter_next(&iter, &member)) {
         if (cJSON_IsObject(member.node.item)) {
             backend_read(l, member.node, endpoint, params);
+            l->responses += endpoint->sequential;
         }
     }
     endpoint->backend_count = (uint16_t)(l->config->backend_count - endpoint->backend_first);
@@ -41,18 +43,22 @@ static void backend_count_check(struct loader *l, struct node list,
                                 const struct config_endpoint *endpoint)
 {
     size_t count = node_count(list);
-    if (count == 1) {
+    bool no_op = endpoint->output_encoding == ENCODING_NO_OP;
+    if (count > 0 && count <= (no_op ? 1 : LIMPET_MERGE_MAX)) {
         return;
     }
     struct out *out = loader_error_begin(l, list.raw.ptr);
     if (count == 0) {
         out_text(out, "expected a backend at least, got an empty list");
-    } else if (endpoint->output_encoding == ENCODING_NO_OP) {
+    } else if (no_op) {
         out_text(out, "no-op takes one backend, got ");
         out_u64(out, count);
     } else {
-        out_text(out, "merging several backends is not supported yet; expected 1, got ");
+        out_text(out, "too many backends of one endpoint: ");
         out_u64(out, count);
+        out_text(out, " needed, ");
+        out_u64(out, LIMPET_MERGE_MAX);
+        out_text(out, " available (LIMPET_MERGE_MAX)");
     }
     finding_end(l->findings);
 }
@@ -67,7 +73,7 @@ static void backend_read(struct loader *l, struct node node, const struct config
     struct config_backend backend = {.method = endpoint->method};
     value_method(l, found[BACKEND_METHOD], METHOD_OPTIONS, &backend.method);
     backend_encoding_read(l, found[BACKEND_ENCODING], endpoint, &backend);
-    if (backend.method == METHOD_HEAD && backend.encoding == ENCODING_JSON) {
+    if (backend.method == METHOD_HEAD && backend.encoding != ENCODING_NO_OP) {
         loader_warning(l, found[BACKEND_METHOD].raw.ptr,
                        "an answer to HEAD has no body: without \"no-op\" it counts as an error");
     }
@@ -75,7 +81,8 @@ static void backend_read(struct loader *l, struct node node, const struct config
         loader_error(l, node.raw.ptr, "\"url_pattern\" is missing");
     }
     url_pattern_read(l, found[BACKEND_URL_PATTERN], &backend, params);
-    extra_read(l, found[BACKEND_EXTRA_CONFIG]);
+    loader_read_shaping(l, found, &backend);
+    extra_read(l, found[BACKEND_EXTRA_CONFIG], &backend);
 
     bool list = node_ok(found[BACKEND_HOST]) && node_count(found[BACKEND_HOST]) > 0;
     backend.host_first = l->host_first;
@@ -96,13 +103,14 @@ static void backend_encoding_read(struct loader *l, struct node node,
                                   const struct config_endpoint *endpoint,
                                   struct config_backend *backend)
 {
-    enum encoding encoding = endpoint->output_encoding;
-    value_encoding(l, node, &encoding);
-    backend->encoding = endpoint->output_encoding;
-    if (encoding == endpoint->output_encoding) {
+    bool no_op = endpoint->output_encoding == ENCODING_NO_OP;
+    enum encoding encoding = no_op ? ENCODING_NO_OP : ENCODING_JSON;
+    value_encoding(l, node, true, &encoding);
+    backend->encoding = no_op ? ENCODING_NO_OP : encoding;
+    if (no_op == (encoding == ENCODING_NO_OP)) {
         return;
     }
-    if (encoding == ENCODING_NO_OP) {
+    if (!no_op) {
         loader_error(l, node.raw.ptr,
                      "\"no-op\" needs output_encoding \"no-op\" too: the body would be lost");
     } else {
@@ -111,7 +119,7 @@ static void backend_encoding_read(struct loader *l, struct node node,
     }
 }
 
-static void extra_read(struct loader *l, struct node extra_config)
+static void extra_read(struct loader *l, struct node extra_config, struct config_backend *backend)
 {
     struct node found[BACKEND_EXTRA_KEYS];
     struct node http[BACKEND_HTTP_KEYS];
@@ -119,6 +127,16 @@ static void extra_read(struct loader *l, struct node extra_config)
     section_read(l, SECTION_BACKEND_EXTRA, extra_config, found, BACKEND_EXTRA_KEYS);
     section_read(l, SECTION_BACKEND_HTTP, found[BACKEND_EXTRA_HTTP], http, BACKEND_HTTP_KEYS);
     section_read(l, SECTION_PROXY, found[BACKEND_EXTRA_PROXY], proxy, PROXY_KEYS);
+    backend->error_code = node_true(http[BACKEND_HTTP_CODE]);
+    if (value_text(l, http[BACKEND_HTTP_DETAILS], &backend->error_details)) {
+        backend->error_details =
+            loader_keep(l, backend->error_details, http[BACKEND_HTTP_DETAILS].raw.ptr);
+    }
+    for (size_t i = 0; i < PROXY_KEYS; i++) {
+        if (node_given(proxy[i]) && (i == PROXY_SEQUENTIAL || i == PROXY_STATIC)) {
+            loader_error(l, proxy[i].raw.ptr, "belongs to the endpoint's extra_config");
+        }
+    }
 }
 
 /* ---- url_pattern --------------------------------------------------------------------------- */
@@ -172,29 +190,22 @@ static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
     return ok && more == 0;
 }
 
-/* {resp0_field} of a sequential endpoint. */
-static bool is_response_param(struct slice name)
-{
-    struct slice prefix = SLICE_LIT("resp");
-    size_t i = prefix.len;
-    while (slice_starts_with(name, prefix) && i < name.len && name.ptr[i] >= '0' &&
-           name.ptr[i] <= '9') {
-        i++;
-    }
-    return i > prefix.len && i < name.len && name.ptr[i] == '_';
-}
-
 static bool url_param_check(struct loader *l, const char *at, struct slice name,
                             const struct path_params *params)
 {
-    if (path_param_find(params, name) >= 0) {
+    uint64_t number = 0;
+    struct slice path;
+    bool response = loader_response_param(name, &number, &path);
+    if (path_param_find(params, name) >= 0 || (response && number < l->responses)) {
         return true;
     }
     struct out *out = loader_error_begin(l, at);
     out_char(out, '{');
     out_put(out, slice_take(name, 48));
-    if (slice_starts_with(name, SLICE_LIT("JWT.")) || is_response_param(name)) {
-        out_text(out, "} is not supported yet: only the {params} of the endpoint are");
+    if (response || slice_starts_with(name, SLICE_LIT("JWT."))) {
+        out_text(out, response
+                          ? "} needs \"sequential\", and a backend of that number before this one"
+                          : "} is not supported yet: only the {params} of the endpoint are");
         finding_end(l->findings);
         return false;
     }

@@ -18,7 +18,9 @@
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_HEAD,
               METHOD_OPTIONS, METHOD_CONNECT, METHOD_TRACE, METHOD_OTHER };
 
-enum encoding { ENCODING_JSON, ENCODING_NO_OP };
+/* Of a backend: JSON, NO_OP, STRING, SAFE_JSON. Of an endpoint: all but SAFE_JSON. */
+enum encoding { ENCODING_JSON, ENCODING_NO_OP, ENCODING_STRING, ENCODING_SAFE_JSON,
+                ENCODING_JSON_COLLECTION };
 
 /* Where a listener is reachable. ip4 0 = all addresses. Host byte order. */
 struct config_listen {
@@ -37,13 +39,44 @@ struct config_host {
 /* One piece of a url_pattern or of an endpoint path. The pieces in their order are the whole text:
  * "/p/{id}/x" is TEXT "/p/", PARAM "id", TEXT "/x". A param of an endpoint fills the segment
  * between two slashes. In a url_pattern a piece ends before the first '?', the first byte of the
- * next. */
-enum segment_kind { SEGMENT_TEXT, SEGMENT_PARAM };
+ * next. {resp0_a.b} of a sequential endpoint is RESPONSE: the value at "a.b" in the answer of backend
+ * 0. */
+enum segment_kind { SEGMENT_TEXT, SEGMENT_PARAM, SEGMENT_RESPONSE };
 struct config_segment {
     enum segment_kind kind;
-    struct slice text;  /* literal bytes, or the parameter's name */
-    uint8_t param;      /* index into the endpoint's params */
+    struct slice text;  /* literal bytes, the parameter's name, or the path in a response */
+    uint8_t param;      /* index into the endpoint's params; RESPONSE: the backend's number */
     bool in_query;      /* url_pattern: from the '?' on */
+};
+
+/* A run of config.names. */
+struct config_names {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* Which header fields or query parameters of a request go on. Query names are in order of bytes. */
+struct config_pass {
+    bool given; /* there is a list, and it is not empty */
+    bool all;   /* it holds "*" */
+    struct config_names names;
+};
+
+/* Dotted paths of `allow` or `deny` as a tree. */
+struct config_node {
+    struct slice name;
+    uint16_t child; /* into config.nodes, of the first key below; 0 = the path ends here */
+    uint16_t next;  /* of the next key of this level; 0 = none */
+};
+
+/* What is done with a backend's body, in this order. */
+struct config_shape {
+    bool is_collection;         /* the body is a list: {"collection": [...]} */
+    bool allows;                /* the filter keeps what it names, else it removes that */
+    uint16_t filter;            /* into config.nodes; 0 = none */
+    struct config_names target; /* keys from the top on */
+    struct config_names mapping; /* pairs: key, its new name */
+    struct slice group;          /* empty = none */
 };
 
 struct config_backend {
@@ -55,6 +88,21 @@ struct config_backend {
     uint16_t host_count; /* >= 1 */
     uint16_t segment_first; /* into config.segments */
     uint16_t segment_count;
+    struct config_shape shape;
+    struct config_pass headers; /* of those that the endpoint lets through */
+    struct config_pass query;
+    struct slice error_details; /* return_error_details; empty = no */
+    bool error_code;            /* return_error_code */
+};
+
+/* When the fixed data of an endpoint is merged into its answer. */
+enum static_strategy {
+    STATIC_NEVER,
+    STATIC_ALWAYS,
+    STATIC_SUCCESS,
+    STATIC_ERRORED,
+    STATIC_COMPLETE,
+    STATIC_INCOMPLETE,
 };
 
 struct config_endpoint {
@@ -69,6 +117,12 @@ struct config_endpoint {
     uint16_t segment_first; /* into config.segments */
     uint16_t segment_count;
     uint8_t param_count;
+    uint8_t concurrent_calls; /* of each backend; >= 1 */
+    bool sequential;
+    enum static_strategy static_strategy;
+    struct slice static_data; /* an object without white space and equal keys */
+    struct config_pass headers; /* not given: Content-Type only */
+    struct config_pass query;   /* not given: none */
     bool declared; /* false: the built-in default configuration made it */
 };
 
@@ -114,6 +168,7 @@ struct config {
     uint32_t cache_ttl_s;
     bool echo_endpoint;  /* /__echo/ */
     bool debug_endpoint; /* /__debug/ */
+    bool return_error_msg; /* router: an error's text is its answer's body */
     enum log_level log_level;
     struct config_metrics metrics;
     struct config_influx influx;
@@ -123,11 +178,15 @@ struct config {
     uint16_t host_count;
     uint16_t host_ref_count;
     uint16_t segment_count;
+    uint16_t name_count;
+    uint16_t node_count; /* the first one is not used */
     struct config_endpoint endpoints[LIMPET_ENDPOINTS_MAX];
     struct config_backend backends[LIMPET_BACKENDS_MAX];
     struct config_host hosts[LIMPET_HOSTS_MAX];
     uint16_t host_refs[LIMPET_HOST_REFS_MAX];
     struct config_segment segments[LIMPET_SEGMENTS_MAX];
+    struct slice names[LIMPET_NAMES_MAX];
+    struct config_node nodes[LIMPET_FILTER_NODES_MAX];
     struct out strings_out;
     char strings[LIMPET_CONFIG_STRINGS_LEN_MAX];
 };

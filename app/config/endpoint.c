@@ -7,7 +7,8 @@ static bool endpoint_path_read(struct loader *l, struct node node, struct config
 static bool params_collect(struct loader *l, const char *at, struct slice path,
                            struct path_params *params);
 static void route_check(struct loader *l, const char *at, const struct config_endpoint *endpoint);
-static void extra_read(struct loader *l, struct node extra_config);
+static void extra_read(struct loader *l, struct node extra_config,
+                       struct config_endpoint *endpoint);
 
 void loader_read_endpoints(struct loader *l, struct node list)
 {
@@ -36,13 +37,19 @@ static void endpoint_read(struct loader *l, struct node node)
         .output_encoding = l->output_encoding,
         .timeout_ms = config->timeout_ms,
         .cache_ttl_s = config->cache_ttl_s,
+        .concurrent_calls = 1,
         .declared = true,
     };
     value_method(l, found[ENDPOINT_METHOD], METHOD_DELETE, &endpoint.method);
-    value_encoding(l, found[ENDPOINT_OUTPUT_ENCODING], &endpoint.output_encoding);
+    value_encoding(l, found[ENDPOINT_OUTPUT_ENCODING], false, &endpoint.output_encoding);
     value_timeout_ms(l, found[ENDPOINT_TIMEOUT], &endpoint.timeout_ms);
     value_cache_ttl_s(l, found[ENDPOINT_CACHE_TTL], &endpoint.cache_ttl_s);
-    extra_read(l, found[ENDPOINT_EXTRA_CONFIG]);
+    uint64_t calls = 1;
+    value_number(l, found[ENDPOINT_CONCURRENT_CALLS], 1, LIMPET_CONCURRENT_CALLS_MAX, &calls);
+    endpoint.concurrent_calls = (uint8_t)calls;
+    loader_read_headers(l, found[ENDPOINT_INPUT_HEADERS], &endpoint.headers);
+    loader_read_query(l, found[ENDPOINT_INPUT_QUERY], &endpoint.query);
+    extra_read(l, found[ENDPOINT_EXTRA_CONFIG], &endpoint);
 
     const char *path_at =
         node_given(found[ENDPOINT_ENDPOINT]) ? found[ENDPOINT_ENDPOINT].raw.ptr : node.raw.ptr;
@@ -63,12 +70,14 @@ static void endpoint_read(struct loader *l, struct node node)
 }
 
 /* The static, sequential and merging options of the reference live in extra_config.proxy. */
-static void extra_read(struct loader *l, struct node extra_config)
+static void extra_read(struct loader *l, struct node extra_config, struct config_endpoint *endpoint)
 {
     struct node found[ENDPOINT_EXTRA_KEYS];
     struct node proxy[PROXY_KEYS];
     section_read(l, SECTION_ENDPOINT_EXTRA, extra_config, found, ENDPOINT_EXTRA_KEYS);
     section_read(l, SECTION_PROXY, found[ENDPOINT_EXTRA_PROXY], proxy, PROXY_KEYS);
+    endpoint->sequential = node_true(proxy[PROXY_SEQUENTIAL]);
+    loader_read_static(l, proxy[PROXY_STATIC], endpoint);
 }
 
 /* ---- Path ---------------------------------------------------------------------------------- */

@@ -55,7 +55,8 @@ struct key {
     X(ROOT_TIMEOUT, "timeout", DURATION, "\"2s\"", "1ms..1000h; 0s = default")                    \
     X(ROOT_CACHE_TTL, "cache_ttl", DURATION, "\"0s\"", "0s, 1s..1000h")                           \
     X(ROOT_HOST, "host", STRINGS, "[]", "hosts")                                                  \
-    X(ROOT_OUTPUT_ENCODING, "output_encoding", STRING, "\"json\"", "json, no-op")                 \
+    X(ROOT_OUTPUT_ENCODING, "output_encoding", STRING, "\"json\"",                                 \
+      "json, no-op, string, json-collection")                                                     \
     X(ROOT_ENDPOINTS, "endpoints", OBJECTS, "[]", "endpoints")                                    \
     X(ROOT_EXTRA_CONFIG, "extra_config", OBJECT, "{}", "namespaces")                              \
     X(ROOT_ECHO_ENDPOINT, "echo_endpoint", BOOL, "false", "")                                     \
@@ -93,13 +94,14 @@ struct key {
     X(ENDPOINT_METHOD, "method", STRING, "\"GET\"", "GET, POST, PUT, PATCH, DELETE")              \
     X(ENDPOINT_TIMEOUT, "timeout", DURATION, "", "1ms..1000h; 0s = default")                      \
     X(ENDPOINT_CACHE_TTL, "cache_ttl", DURATION, "", "0s, 1s..1000h; 0s = default")               \
-    X(ENDPOINT_OUTPUT_ENCODING, "output_encoding", STRING, "", "json, no-op")                     \
-    X(ENDPOINT_BACKEND, "backend", OBJECTS, "", "one backend, required")                          \
+    X(ENDPOINT_OUTPUT_ENCODING, "output_encoding", STRING, "",                                    \
+      "json, no-op, string, json-collection")                                                     \
+    X(ENDPOINT_BACKEND, "backend", OBJECTS, "", "backends, required")                             \
+    X(ENDPOINT_CONCURRENT_CALLS, "concurrent_calls", NUMBER, "1", "1..5")                         \
+    X(ENDPOINT_INPUT_HEADERS, "input_headers", STRINGS, "[]", "names, *")                         \
+    X(ENDPOINT_INPUT_QUERY, "input_query_strings", STRINGS, "[]", "names, *")                     \
     X(ENDPOINT_EXTRA_CONFIG, "extra_config", OBJECT, "{}", "namespaces")
 #define KEYS_ENDPOINT_OTHER(X)                                                                    \
-    X("concurrent_calls", NUMBER, LATER, "1")                                                     \
-    X("input_headers", STRINGS, LATER, "[]")                                                      \
-    X("input_query_strings", STRINGS, LATER, "[]")                                                \
     X("headers_to_pass", STRINGS, RENAMED, "input_headers")                                       \
     X("querystring_params", STRINGS, RENAMED, "input_query_strings")
 
@@ -108,20 +110,20 @@ struct key {
     X(BACKEND_URL_PATTERN, "url_pattern", STRING, "", "path and query, required")                 \
     X(BACKEND_HOST, "host", STRINGS, "", "hosts")                                                 \
     X(BACKEND_METHOD, "method", STRING, "", "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS")       \
-    X(BACKEND_ENCODING, "encoding", STRING, "\"json\"", "json, no-op")                            \
+    X(BACKEND_ENCODING, "encoding", STRING, "\"json\"", "json, no-op, string, safejson")          \
+    X(BACKEND_ALLOW, "allow", STRINGS, "[]", "dotted paths")                                      \
+    X(BACKEND_DENY, "deny", STRINGS, "[]", "dotted paths")                                        \
+    X(BACKEND_GROUP, "group", STRING, "\"\"", "")                                                 \
+    X(BACKEND_INPUT_HEADERS, "input_headers", STRINGS, "[]", "names, *")                          \
+    X(BACKEND_INPUT_QUERY, "input_query_strings", STRINGS, "[]", "names, *")                      \
+    X(BACKEND_IS_COLLECTION, "is_collection", BOOL, "false", "")                                  \
+    X(BACKEND_MAPPING, "mapping", OBJECT, "{}", "names")                                          \
+    X(BACKEND_TARGET, "target", STRING, "\"\"", "dotted path")                                    \
     X(BACKEND_EXTRA_CONFIG, "extra_config", OBJECT, "{}", "namespaces")
 #define KEYS_BACKEND_OTHER(X)                                                                     \
-    X("allow", STRINGS, LATER, "[]")                                                              \
-    X("deny", STRINGS, LATER, "[]")                                                               \
     X("disable_host_sanitize", BOOL, LATER, "false")                                              \
-    X("group", STRING, LATER, "\"\"")                                                             \
-    X("input_headers", STRINGS, LATER, "[]")                                                      \
-    X("input_query_strings", STRINGS, LATER, "[]")                                                \
-    X("is_collection", BOOL, LATER, "false")                                                      \
-    X("mapping", OBJECT, LATER, "{}")                                                             \
     X("sd", STRING, LATER, "\"static\"")                                                          \
     X("sd_scheme", STRING, NO_EFFECT, "")                                                         \
-    X("target", STRING, LATER, "\"\"")                                                            \
     X("blacklist", STRINGS, RENAMED, "deny")                                                      \
     X("whitelist", STRINGS, RENAMED, "allow")
 
@@ -305,7 +307,8 @@ struct key {
     X("syslog_facility", STRING, NO_EFFECT, "")
 
 /* router */
-#define KEYS_ROUTER(X)
+#define KEYS_ROUTER(X)                                                                            \
+    X(ROUTER_RETURN_ERROR_MSG, "return_error_msg", BOOL, "false", "")
 #define KEYS_ROUTER_OTHER(X)                                                                      \
     X("app_engine", BOOL, NEVER, "false")                                                         \
     X("auto_options", BOOL, LATER, "false")                                                       \
@@ -326,27 +329,33 @@ struct key {
     X("max_payload", NUMBER, LATER, "0")                                                          \
     X("remote_ip_headers", STRINGS, LATER, "[]")                                                  \
     X("remove_extra_slash", BOOL, LATER, "false")                                                 \
-    X("return_error_msg", BOOL, LATER, "false")                                                   \
     X("trusted_proxies", STRINGS, LATER, "[]")
 
 /* proxy, of an endpoint or a backend */
-#define KEYS_PROXY(X)
+#define KEYS_PROXY(X)                                                                             \
+    X(PROXY_SEQUENTIAL, "sequential", BOOL, "false", "endpoint")                                  \
+    X(PROXY_STATIC, "static", OBJECT, "", "endpoint")
 #define KEYS_PROXY_OTHER(X)                                                                       \
     X("combiner", STRING, NEVER, "\"\"")                                                          \
     X("decompress_gzip", BOOL, NEVER, "false")                                                    \
     X("flatmap_filter", OBJECTS, LATER, "[]")                                                     \
     X("max_payload", NUMBER, LATER, "0")                                                          \
-    X("sequential", BOOL, LATER, "false")                                                         \
     X("sequential_propagated_params", STRINGS, LATER, "[]")                                       \
     X("shadow", BOOL, NEVER, "false")                                                             \
-    X("shadow_timeout", DURATION, NEVER, "")                                                      \
-    X("static", OBJECT, LATER, "")
+    X("shadow_timeout", DURATION, NEVER, "")
+
+/* proxy.static of an endpoint */
+#define KEYS_STATIC(X)                                                                            \
+    X(STATIC_STRATEGY, "strategy", STRING, "\"always\"",                                          \
+      "always, success, errored, complete, incomplete")                                           \
+    X(STATIC_DATA, "data", OBJECT, "", "required")
+#define KEYS_STATIC_OTHER(X)
 
 /* backend/http */
-#define KEYS_BACKEND_HTTP(X)
-#define KEYS_BACKEND_HTTP_OTHER(X)                                                                \
-    X("return_error_code", BOOL, LATER, "false")                                                  \
-    X("return_error_details", STRING, LATER, "\"\"")
+#define KEYS_BACKEND_HTTP(X)                                                                      \
+    X(BACKEND_HTTP_CODE, "return_error_code", BOOL, "false", "")                                  \
+    X(BACKEND_HTTP_DETAILS, "return_error_details", STRING, "\"\"", "")
+#define KEYS_BACKEND_HTTP_OTHER(X)
 
 /* Namespaces of extra_config as older configurations spell them (krakend-ce, main.go). */
 #define KEYS_ALIASES(X)                                                                           \
@@ -402,6 +411,7 @@ struct key {
     X(SECTION_LOGGING, LOGGING, "extra_config.telemetry/logging")                                 \
     X(SECTION_ROUTER, ROUTER, "extra_config.router")                                              \
     X(SECTION_PROXY, PROXY, "extra_config.proxy of an endpoint or a backend")                     \
+    X(SECTION_STATIC, STATIC, "endpoints[].extra_config.proxy.static")                            \
     X(SECTION_BACKEND_HTTP, BACKEND_HTTP, "endpoints[].backend[].extra_config.backend/http")
 /* clang-format on */
 

@@ -57,6 +57,9 @@ static const struct table_limit {
     [TABLE_HOSTS] = {"different hosts", "LIMPET_HOSTS_MAX", LIMPET_HOSTS_MAX},
     [TABLE_HOST_REFS] = {"entries of host lists", "LIMPET_HOST_REFS_MAX", LIMPET_HOST_REFS_MAX},
     [TABLE_SEGMENTS] = {"pieces of paths", "LIMPET_SEGMENTS_MAX", LIMPET_SEGMENTS_MAX},
+    [TABLE_NAMES] = {"names in lists", "LIMPET_NAMES_MAX", LIMPET_NAMES_MAX},
+    [TABLE_NODES] = {"keys of allow and deny", "LIMPET_FILTER_NODES_MAX",
+                     LIMPET_FILTER_NODES_MAX - 1u},
     [TABLE_STRINGS] = {"bytes of composed strings", "LIMPET_CONFIG_STRINGS_LEN_MAX",
                        LIMPET_CONFIG_STRINGS_LEN_MAX},
 };

@@ -27,6 +27,8 @@ enum table {
     TABLE_HOSTS,
     TABLE_HOST_REFS,
     TABLE_SEGMENTS,
+    TABLE_NAMES,
+    TABLE_NODES,
     TABLE_STRINGS,
     TABLE_COUNT
 };
@@ -45,6 +47,7 @@ struct loader {
     uint16_t host_first;           /* host_refs of the root's "host" */
     uint16_t host_count;
     bool has_host;          /* the root names one, be it a good one or not */
+    uint16_t responses;     /* backends before this one whose answers it may use */
     const char *metrics_at; /* telemetry/metrics or its listen_address */
 };
 
@@ -89,8 +92,8 @@ void value_interval_ns(struct loader *l, struct node node, uint64_t min_ns, uint
 /* "timeout" and "cache_ttl": 0s leaves the default. */
 void value_timeout_ms(struct loader *l, struct node node, uint32_t *value);
 void value_cache_ttl_s(struct loader *l, struct node node, uint32_t *value);
-/* "json" or "no-op". */
-void value_encoding(struct loader *l, struct node node, enum encoding *value);
+/* One of the encodings of a backend, or of an endpoint. */
+void value_encoding(struct loader *l, struct node node, bool backend, enum encoding *value);
 /* One of the methods up to `last`. */
 void value_method(struct loader *l, struct node node, enum method last, enum method *value);
 /* A string without control characters; false when there is none. The slice as node_string. */
@@ -135,7 +138,8 @@ struct slice loader_composed(struct loader *l, size_t len);
 struct slice loader_clean_path(struct loader *l, struct slice path, const char *at);
 /* Reports the byte `bad` of a path, which must not be there. */
 void loader_report_byte(struct loader *l, const char *at, struct slice path, size_t bad);
-/* The pieces of a path into config->segments; PARAMs take their index from `params`. */
+/* The pieces of a path into config->segments; PARAMs take their index from `params`, {respN_...}
+ * that is none of them becomes a RESPONSE. */
 void loader_store_segments(struct loader *l, struct slice path, const struct path_params *params,
                            const char *at, uint16_t *first, uint16_t *count);
 
@@ -150,6 +154,16 @@ void loader_read_endpoints(struct loader *l, struct node list);         /* endpo
 /* Of one endpoint; `params` is NULL when its path is not usable. backend.c */
 void loader_read_backends(struct loader *l, struct node list, struct config_endpoint *endpoint,
                           const struct path_params *params);
+/* The keys of a backend about its answer's body and about what is forwarded. shaping.c */
+void loader_read_shaping(struct loader *l, const struct node *found,
+                         struct config_backend *backend);
+/* input_headers, and input_query_strings (sorted). shaping.c */
+void loader_read_headers(struct loader *l, struct node list, struct config_pass *pass);
+void loader_read_query(struct loader *l, struct node list, struct config_pass *pass);
+/* static, of an endpoint. shaping.c */
+void loader_read_static(struct loader *l, struct node node, struct config_endpoint *endpoint);
+/* Is it respN_path? Then N and the path. segment.c */
+bool loader_response_param(struct slice name, uint64_t *number, struct slice *path);
 /* A "host" list into config->host_refs. backend.c */
 void loader_read_hosts(struct loader *l, struct node list, uint16_t *first, uint16_t *count);
 

@@ -1,4 +1,5 @@
 /* Paths as the configuration keeps them: cleaned, in pieces. */
+#include "base/num.h"
 #include "config/loader.h"
 
 #include <assert.h>
@@ -60,6 +61,33 @@ static void segment_add(struct config *config, struct config_segment segment)
     }
 }
 
+bool loader_response_param(struct slice name, uint64_t *number, struct slice *path)
+{
+    struct slice prefix = SLICE_LIT("resp");
+    size_t under = slice_find(name, '_');
+    struct slice digits = slice_skip(slice_take(name, under), prefix.len);
+    *path = slice_skip(name, under + 1);
+    return slice_starts_with(name, prefix) && path->len > 0 &&
+           num_parse_u64(digits, UINT8_MAX, number) == LIMPET_OK;
+}
+
+static void segment_add_param(struct config *config, struct config_segment segment,
+                              const struct path_params *params)
+{
+    int index = path_param_find(params, segment.text);
+    if (index >= 0) {
+        segment.param = (uint8_t)index;
+    } else {
+        uint64_t number = 0;
+        bool ok = loader_response_param(segment.text, &number, &segment.text);
+        assert(ok); /* it was checked */
+        (void)ok;
+        segment.kind = SEGMENT_RESPONSE;
+        segment.param = (uint8_t)number;
+    }
+    segment_add(config, segment);
+}
+
 void loader_store_segments(struct loader *l, struct slice path, const struct path_params *params,
                            const char *at, uint16_t *first, uint16_t *count)
 {
@@ -75,8 +103,7 @@ void loader_store_segments(struct loader *l, struct slice path, const struct pat
         struct config_segment segment = {
             .kind = SEGMENT_PARAM, .text = piece.text, .in_query = query};
         if (piece.is_param) {
-            segment.param = (uint8_t)path_param_find(params, piece.text);
-            segment_add(config, segment);
+            segment_add_param(config, segment, params);
             continue;
         }
         size_t mark = query ? 0 : slice_find(piece.text, '?');

@@ -19,7 +19,7 @@ void loader_read_service(struct loader *l)
     config->timeout_ms = 2000;
     value_timeout_ms(l, found[ROOT_TIMEOUT], &config->timeout_ms);
     value_cache_ttl_s(l, found[ROOT_CACHE_TTL], &config->cache_ttl_s);
-    value_encoding(l, found[ROOT_OUTPUT_ENCODING], &l->output_encoding);
+    value_encoding(l, found[ROOT_OUTPUT_ENCODING], false, &l->output_encoding);
     config->echo_endpoint = node_true(found[ROOT_ECHO_ENDPOINT]);
     config->debug_endpoint = node_true(found[ROOT_DEBUG_ENDPOINT]);
     listen_read(l, found[ROOT_PORT], found[ROOT_LISTEN_IP]);

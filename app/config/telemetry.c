@@ -14,6 +14,7 @@ void loader_read_telemetry(struct loader *l, struct node extra_config)
     struct node router[ROUTER_KEYS];
     section_read(l, SECTION_SERVICE_EXTRA, extra_config, found, SERVICE_EXTRA_KEYS);
     section_read(l, SECTION_ROUTER, found[SERVICE_EXTRA_ROUTER], router, ROUTER_KEYS);
+    l->config->return_error_msg = node_true(router[ROUTER_RETURN_ERROR_MSG]);
     metrics_read(l, found[SERVICE_EXTRA_METRICS]);
     influx_read(l, found[SERVICE_EXTRA_INFLUX]);
     logging_read(l, found[SERVICE_EXTRA_LOGGING]);

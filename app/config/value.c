@@ -120,11 +120,23 @@ void value_cache_ttl_s(struct loader *l, struct node node, uint32_t *value)
 
 /* ---- Words --------------------------------------------------------------------------------- */
 
+static const struct encoding_word {
+    char word[16];
+    bool backend;
+    bool endpoint;
+} encoding_words[] = {
+    [ENCODING_JSON] = {"json", true, true},
+    [ENCODING_NO_OP] = {"no-op", true, true},
+    [ENCODING_STRING] = {"string", true, true},
+    [ENCODING_SAFE_JSON] = {"safejson", true, false},
+    [ENCODING_JSON_COLLECTION] = {"json-collection", false, true},
+};
+#define ENCODING_COUNT (sizeof(encoding_words) / sizeof(encoding_words[0]))
+
 /* Known to the reference. */
 static bool is_other_encoding(struct slice word)
 {
-    static const char others[][16] = {
-        "string", "json-collection", "safejson", "fast-json", "xml", "rss", "yaml", "negotiate"};
+    static const char others[][16] = {"fast-json", "xml", "rss", "yaml", "negotiate"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (slice_equal(word, slice_from_cstr(others[i]))) {
             return true;
@@ -133,26 +145,27 @@ static bool is_other_encoding(struct slice word)
     return false;
 }
 
-void value_encoding(struct loader *l, struct node node, enum encoding *value)
+void value_encoding(struct loader *l, struct node node, bool backend, enum encoding *value)
 {
     if (!node_ok(node)) {
         return;
     }
     struct slice word = node_string(node);
-    if (slice_equal(word, SLICE_LIT("json"))) {
-        *value = ENCODING_JSON;
-        return;
-    }
-    if (slice_equal(word, SLICE_LIT("no-op"))) {
-        *value = ENCODING_NO_OP;
-        return;
+    for (size_t i = 0; i < ENCODING_COUNT; i++) {
+        bool here = backend ? encoding_words[i].backend : encoding_words[i].endpoint;
+        if (here && slice_equal(word, slice_from_cstr(encoding_words[i].word))) {
+            *value = (enum encoding)i;
+            return;
+        }
     }
     struct out *out = loader_error_begin(l, node.raw.ptr);
     if (is_other_encoding(word)) {
         finding_quote(out, word);
         out_text(out, " is not supported yet: ");
     }
-    out_text(out, "expected \"json\" or \"no-op\", got ");
+    out_text(out, backend
+                      ? "expected \"json\", \"no-op\", \"string\" or \"safejson\", got "
+                      : "expected \"json\", \"no-op\", \"string\" or \"json-collection\", got ");
     finding_value(out, node.raw);
     finding_end(l->findings);
 }

@@ -1,5 +1,6 @@
 #include "gateway/backend.h"
 
+#include "gateway/forward.h"
 #include "gateway/gateway.h"
 #include "gateway/uri.h"
 
@@ -16,6 +17,7 @@ static void take_head(struct backend *b);
 static void take_json_head(struct backend *b, const struct message_head *head);
 static void read_body(struct backend *b);
 static void finish_body(struct backend *b);
+static void finish_refused(struct backend *b);
 
 /* ---- Ends -------------------------------------------------------------------------------------
  */
@@ -49,6 +51,7 @@ static struct out *log_failure(struct backend *b)
 
 static void fail_text(struct backend *b, const char *text)
 {
+    b->error_text = text;
     out_text(log_failure(b), text);
     log_end(b->gateway->log);
     fail(b);
@@ -65,32 +68,64 @@ static void fail_status(struct backend *b, unsigned status)
         out_put(out, body);
     }
     log_end(b->gateway->log);
+    b->error_text = "invalid status code";
     fail(b);
 }
 
 /* ---- Start ------------------------------------------------------------------------------------
  */
 
-void backend_start(struct backend *b, struct gateway *gateway, uint16_t index, bool no_op,
-                   const struct origin *origin, void (*event)(void *ctx), void *ctx)
+static uint16_t config_index(const struct origin *origin, uint16_t position)
+{
+    assert(position < origin->endpoint->backend_count);
+    return (uint16_t)(origin->endpoint->backend_first + position);
+}
+
+void backend_start(struct backend *b, struct gateway *gateway, const struct backend_start *start)
 {
     assert(b->state == BACKEND_READY);
     const struct config *config = gateway->config;
+    uint16_t index = config_index(start->origin, start->position);
     b->gateway = gateway;
     b->config = &config->backends[index];
     b->series = gateway->backend_series[index];
-    b->origin = origin;
-    b->event = event;
-    b->ctx = ctx;
-    b->no_op = no_op;
+    b->origin = start->origin;
+    b->position = start->position;
+    b->request = start->request;
+    b->answers = start->answers;
+    b->key_count = start->key_count;
+    b->event = start->event;
+    b->ctx = start->ctx != NULL ? start->ctx : b;
+    b->owner = start->owner;
+    b->no_op = b->config->encoding == ENCODING_NO_OP;
     b->method = b->config->method;
     b->start_ns = gateway->now_ns;
     b->state = BACKEND_ASKED;
     uint16_t turn = gateway->host_next[index];
     gateway->host_next[index] = (uint16_t)((turn + 1u) % b->config->host_count);
     b->host = &config->hosts[config->host_refs[b->config->host_first + turn]];
-    const struct message_head *request = server_request(origin->conn);
+    if (b->request != NULL) {
+        start_call(b, FRAMING_LENGTH, b->request->len);
+        return;
+    }
+    const struct message_head *request = server_request(b->origin->conn);
     start_call(b, request->framing, request->content_length);
+}
+
+void backend_count_refused(struct gateway *gateway, const struct origin *origin, uint16_t position)
+{
+    uint16_t index = config_index(origin, position);
+    struct out *out = gateway_log(gateway, LOG_ERROR, origin->endpoint);
+    out_text(out, "backend ");
+    out_put(out, gateway->config->backends[index].url_pattern);
+    out_text(out, ": too many calls at the same time");
+    log_end(gateway->log);
+    metrics_record_proxy(gateway->metrics, gateway->backend_series[index], false, true, 0);
+}
+
+bool backend_is_running(const struct backend *b)
+{
+    return b->state == BACKEND_ASKED || b->state == BACKEND_READING;
 }
 
 /* RFC 9110 section 9.2.2. */
@@ -121,46 +156,20 @@ static void start_call(struct backend *b, enum message_framing framing, uint64_t
     client_start(b->gateway->client, &b->call, &request);
 }
 
-static void write_target(const struct backend *b, struct out *out)
-{
-    const struct config *config = b->gateway->config;
-    for (uint16_t i = 0; i < b->config->segment_count; i++) {
-        const struct config_segment *segment = &config->segments[b->config->segment_first + i];
-        if (segment->kind == SEGMENT_TEXT) {
-            uri_write_text(out, segment->text);
-        } else if (segment->in_query) {
-            uri_write_query_value(out, b->origin->params[segment->param]);
-        } else {
-            uri_write_segment(out, b->origin->params[segment->param]);
-        }
-    }
-}
-
-/* What is forwarded: nothing but Content-Type, and who asked for what (gateway.md of the reference:
- * X-Forwarded-For replaces what the client sent). */
 static void compose(void *ctx, struct out *head)
 {
     const struct backend *b = ctx;
-    const struct message_head *request = server_request(b->origin->conn);
     out_put(head, method_name(b->method));
     out_char(head, ' ');
     if (b->target_len > 0) {
         out_bytes(head, b->body->bytes, b->target_len);
     } else {
-        write_target(b, head);
+        forward_write_target(b, head);
     }
     out_text(head, " HTTP/1.1\r\nHost: ");
     out_put(head, b->host->authority);
-    out_text(head, "\r\nUser-Agent: Limpet Version " LIMPET_VERSION "\r\nX-Forwarded-For: ");
-    net_ip4_text(head, server_peer_ip4(b->origin->conn));
     out_text(head, "\r\n");
-    if (request->host.len > 0) {
-        message_write_field(head, SLICE_LIT("X-Forwarded-Host"), request->host);
-    }
-    const struct message_field *type = message_find(request, SLICE_LIT("Content-Type"));
-    if (type != NULL) {
-        message_write_field(head, SLICE_LIT("Content-Type"), type->value);
-    }
+    forward_write_fields(b, head);
 }
 
 /* ---- Events -----------------------------------------------------------------------------------
@@ -186,9 +195,23 @@ static void on_call(void *ctx, struct client_call *call)
     b->event(b->ctx);
 }
 
+static void push_held(struct backend *b)
+{
+    struct slice rest = slice_skip(slice_of(b->request->bytes, b->request->len), b->request_at);
+    b->request_at += client_write(&b->call, rest.ptr, rest.len);
+    if (b->request_at == b->request->len) {
+        b->request_sent = true;
+        client_write_end(&b->call);
+    }
+}
+
 void backend_push(struct backend *b)
 {
     if (b->call.state != CALL_SENDING || b->request_sent) {
+        return;
+    }
+    if (b->request != NULL) {
+        push_held(b);
         return;
     }
     struct server_conn *conn = b->origin->conn;
@@ -214,7 +237,7 @@ void backend_end(struct backend *b)
     if (b->state == BACKEND_READY) {
         return;
     }
-    if (b->state == BACKEND_ASKED || b->state == BACKEND_READING) {
+    if (backend_is_running(b)) {
         count(b, false, true);
     }
     client_cancel(&b->call);
@@ -225,7 +248,7 @@ void backend_end(struct backend *b)
 
 struct body *backend_take_body(struct backend *b)
 {
-    assert(b->state == BACKEND_COMPLETE && b->body != NULL);
+    assert(b->state == BACKEND_COMPLETE || b->state == BACKEND_FAILED);
     struct body *body = b->body;
     b->body = NULL;
     return body;
@@ -252,7 +275,7 @@ static int write_redirect(struct backend *b, const struct uri_location *location
     struct out out;
     if (b->target_len == 0) {
         out_init(&out, bytes, LIMPET_BODY_LEN_MAX);
-        write_target(b, &out);
+        forward_write_target(b, &out);
         if (out_err(&out) != LIMPET_OK) {
             return out_err(&out);
         }
@@ -333,10 +356,19 @@ static void take_head(struct backend *b)
     }
 }
 
+/* The body of a refusing answer is looked at for return_error_details, and for return_error_code
+ * when clients are told what went wrong. */
+static bool wants_refused(struct backend *b, unsigned status)
+{
+    bool details = b->config->error_details.len > 0;
+    b->refused = details || b->config->error_code ? status : 0;
+    return details || (b->config->error_code && b->gateway->config->return_error_msg);
+}
+
 static void take_json_head(struct backend *b, const struct message_head *head)
 {
     const struct message_field *coding = message_find(head, SLICE_LIT("Content-Encoding"));
-    if (head->status != 200 && head->status != 201) {
+    if (head->status != 200 && head->status != 201 && !wants_refused(b, head->status)) {
         fail_status(b, head->status);
         return;
     }
@@ -382,27 +414,156 @@ static void read_body(struct backend *b)
     }
 }
 
+static bool is_unshaped(const struct config_shape *shape)
+{
+    return shape->filter == 0 && shape->target.count == 0 && shape->mapping.count == 0 &&
+           shape->group.len == 0;
+}
+
+/* Text that nothing is done with and that goes to the client as text never becomes JSON. */
+static bool is_plain_text(const struct backend *b)
+{
+    const struct config_endpoint *endpoint = b->origin->endpoint;
+    return b->config->encoding == ENCODING_STRING && is_unshaped(&b->config->shape) &&
+           endpoint->output_encoding == ENCODING_STRING && endpoint->backend_count == 1 &&
+           endpoint->static_strategy == STATIC_NEVER;
+}
+
+static void fail_shape(struct backend *b, const struct shape_result *result)
+{
+    struct out *out = log_failure(b);
+    out_text(out, "body at byte ");
+    out_u64(out, result->error_at);
+    out_text(out, ": ");
+    out_text(out, result->error);
+    log_end(b->gateway->log);
+    b->error_text = result->error;
+    fail(b);
+}
+
+/* A merged answer is one level: its keys are bounded as those of any other. */
+static bool keys_fit(struct backend *b)
+{
+    struct slice body = slice_of(b->body->bytes, b->body->len);
+    if (b->key_count == NULL || b->body->null) {
+        return true;
+    }
+    size_t count = *b->key_count + shape_count_keys(body);
+    if (count <= LIMPET_JSON_KEYS_MAX) {
+        *b->key_count = count;
+    }
+    return count <= LIMPET_JSON_KEYS_MAX;
+}
+
+static void complete(struct backend *b)
+{
+    if (!b->body->text && !keys_fit(b)) {
+        fail_text(b, "more keys than the limit in the merged answer");
+        return;
+    }
+    client_cancel(&b->call);
+    b->body->at = 0;
+    b->body->position = b->position;
+    b->state = BACKEND_COMPLETE;
+    count(b, !b->partial, false);
+}
+
 static void finish_body(struct backend *b)
 {
     struct body *body = b->body;
     struct shape_result result;
-    client_cancel(&b->call);
-    int err =
-        shape_object(&b->gateway->shape, body->bytes, body->len, LIMPET_BODY_LEN_MAX, &result);
+    if (b->refused != 0) {
+        finish_refused(b);
+        return;
+    }
+    body->text = is_plain_text(b);
+    if (body->text) {
+        complete(b);
+        return;
+    }
+    const struct shape_rules rules = {b->gateway->config, &b->config->shape, b->config->encoding};
+    int err = shape_body(&b->gateway->shape, &rules, body->bytes, body->len, LIMPET_BODY_LEN_MAX,
+                         &result);
     if (err != LIMPET_OK) {
-        struct out *out = log_failure(b);
-        out_text(out, "body at byte ");
-        out_u64(out, result.error_at);
-        out_text(out, ": ");
-        out_text(out, result.error);
-        log_end(b->gateway->log);
-        fail(b);
+        fail_shape(b, &result);
         return;
     }
     body->len = result.len;
-    b->empty = result.empty;
-    b->state = BACKEND_COMPLETE;
-    count(b, true, false);
+    body->null = result.null;
+    complete(b);
+}
+
+/* ---- Refusing answers -------------------------------------------------------------------------
+ */
+
+static struct slice content_type(const struct backend *b)
+{
+    const struct message_field *type =
+        message_find(client_head(&b->call), SLICE_LIT("Content-Type"));
+    return type != NULL ? type->value : SLICE_EMPTY;
+}
+
+static void write_details_begin(const struct backend *b, bool body, struct out *out)
+{
+    out_text(out, "{\"error_");
+    out_json_escaped(out, b->config->error_details, false);
+    out_text(out, "\":{\"http_status_code\":");
+    out_u64(out, b->refused);
+    out_text(out, body ? ",\"http_body\":\"" : "");
+}
+
+static void write_details_end(const struct backend *b, bool body, struct out *out)
+{
+    struct slice type = content_type(b);
+    out_text(out, body ? "\"" : "");
+    if (type.len > 0) {
+        out_text(out, ",\"http_body_encoding\":");
+        out_json_string(out, type);
+    }
+    out_text(out, "}}");
+}
+
+/* {"error_<name>": {"http_status_code", "http_body", "http_body_encoding"}}, what is empty left
+ * out.
+ */
+static int write_details(struct backend *b)
+{
+    char begin[LIMPET_ERROR_NAME_LEN_MAX];
+    char end[LIMPET_ERROR_NAME_LEN_MAX];
+    struct out begin_out;
+    struct out end_out;
+    bool body = b->body->len > 0;
+    out_init(&begin_out, begin, sizeof(begin));
+    out_init(&end_out, end, sizeof(end));
+    write_details_begin(b, body, &begin_out);
+    write_details_end(b, body, &end_out);
+    if (out_err(&begin_out) != LIMPET_OK || out_err(&end_out) != LIMPET_OK) {
+        return LIMPET_ERR_TOO_LONG;
+    }
+    return shape_quote(b->body->bytes, &b->body->len, LIMPET_BODY_LEN_MAX, out_slice(&begin_out),
+                       out_slice(&end_out));
+}
+
+static void finish_refused(struct backend *b)
+{
+    struct body *body = b->body;
+    if (b->config->error_details.len > 0) {
+        if (write_details(b) != LIMPET_OK) {
+            fail_text(b, "no room for the details of the error");
+            return;
+        }
+        b->partial = true;
+        body->null = false;
+        body->text = false;
+        complete(b);
+        return;
+    }
+    struct slice type = content_type(b);
+    body->type_len = type.len <= LIMPET_BODY_LEN_MAX - body->len ? type.len : 0;
+    if (body->type_len > 0) {
+        memcpy(body->bytes + body->len, type.ptr, type.len);
+    }
+    fail_status(b, b->refused);
 }
 
 /* ---- no-op ------------------------------------------------------------------------------------

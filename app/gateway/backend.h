@@ -1,6 +1,7 @@
 /* One call of a backend, counted: the request that it gets, redirects, and what its answer means.
  *
- * json: the body is held in a pool body and shaped; only 200 and 201 with an object are good.
+ * Not no-op: the body is held in a pool body and shaped; only 200 and 201 are good. With
+ * return_error_details another status is an answer, too, but not a complete one.
  * no-op: any answer is good; its body is not held, the exchange pulls it through backend_peek.
  * The call is counted once (layer "backend"): when its body is complete, when a no-op answer's head
  * is there, when it fails, or when it is taken back before any of these. */
@@ -26,20 +27,28 @@ struct origin {
 enum backend_state {
     BACKEND_READY,    /* not started, or taken back */
     BACKEND_ASKED,    /* no answer yet */
-    BACKEND_READING,  /* json: the body is coming */
+    BACKEND_READING,  /* the body is coming */
     BACKEND_STREAM,   /* no-op: head and body can be pulled */
-    BACKEND_COMPLETE, /* json: `body` is the shaped value; no-op: the stream was pulled to its end
-                       */
+    BACKEND_COMPLETE, /* `body` is the shaped value; no-op: the stream was pulled to its end */
     BACKEND_FAILED,   /* counted and logged */
 };
 
-/* Embedded by the pipe; zero-initialise. Read `state`, `body` and `empty`; the rest is private. */
+/* From the pool of struct gateway. Read `state` and what says so; the rest is private. */
 struct backend {
     enum backend_state state;
     bool no_op;
-    bool empty; /* json: `{}` or `null` */
+    bool partial; /* COMPLETE: it answered, with an error (return_error_details) */
     bool request_sent;
     uint8_t redirects;
+    uint16_t position;      /* in its endpoint; for the pipe */
+    unsigned refused;       /* status that is no good one, 0 = none; FAILED: return_error_code */
+    const char *error_text; /* FAILED: why, static */
+    struct backend *next;   /* free list; the pipe's list */
+    void *owner;            /* the pipe */
+    const struct body *request; /* the request's body, held; NULL = it streams from the client */
+    size_t request_at;
+    const struct body *answers; /* of earlier backends (sequential) */
+    size_t *key_count;          /* of the merged answer so far; NULL = nothing is merged */
     enum method method;
     struct gateway *gateway;
     const struct origin *origin;
@@ -54,15 +63,30 @@ struct backend {
     struct client_call call;
 };
 
-/* Starts the call; `index` into config.backends. `event` follows when something changed, never from
- * inside this call. The backend stays in place until backend_end. */
-void backend_start(struct backend *b, struct gateway *gateway, uint16_t index, bool no_op,
-                   const struct origin *origin, void (*event)(void *ctx), void *ctx);
+/* Starts the call of the backend `position` of the origin's endpoint; `request`, `answers`: see
+ * above. `event` follows when something changed, never from inside this call. The backend stays in
+ * place until backend_end. */
+struct backend_start {
+    const struct origin *origin;
+    uint16_t position;
+    const struct body *request;
+    const struct body *answers;
+    size_t *key_count;
+    void (*event)(void *ctx);
+    void *ctx; /* NULL: the call itself */
+    void *owner;
+};
+void backend_start(struct backend *b, struct gateway *gateway, const struct backend_start *start);
+/* The call that there is no memory for: counted as an error. */
+void backend_count_refused(struct gateway *gateway, const struct origin *origin, uint16_t position);
+/* It has an answer to come. */
+bool backend_is_running(const struct backend *b);
 /* Request body bytes became readable. */
 void backend_push(struct backend *b);
 /* Gives back connection and body; a call that still ran counts as an error. No event follows. */
 void backend_end(struct backend *b);
-/* json, COMPLETE: takes the shaped body over; the caller gives it back to the pool. */
+/* COMPLETE: takes the shaped body over; FAILED: the refused answer's, or NULL. The caller gives it
+ * back to the pool. */
 struct body *backend_take_body(struct backend *b);
 
 /* no-op, STREAM: the answer's head, and its decoded body. Empty = none now, or the body ended: then

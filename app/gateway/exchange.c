@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define TEXT_PLAIN SLICE_LIT("text/plain; charset=utf-8")
+
 static void on_pipe(void *ctx);
 static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns);
 static void answer_pipe(struct exchange *x);
@@ -33,6 +35,9 @@ void exchange_start(struct exchange *x, const struct route *route)
     timer_set(gateway->timers, &x->timer, x->start_ns + LIMPET_MS_TO_NS(endpoint->timeout_ms),
               on_timeout, x);
     pipe_start(&x->pipe, gateway, route->endpoint, &x->origin, on_pipe, x);
+    if (x->pipe.state == PIPE_FAILED || x->pipe.state == PIPE_COMPLETE) {
+        on_pipe(x);
+    }
 }
 
 /* ---- Events -----------------------------------------------------------------------------------
@@ -95,6 +100,7 @@ static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns)
     out_duration_ms(out, x->origin.endpoint->timeout_ms);
     log_end(x->gateway->log);
     if (x->status == 0) {
+        pipe_problem(&x->pipe, "context deadline exceeded");
         answer_error(x);
     } else {
         cut(x);
@@ -116,9 +122,9 @@ static void write_gateway_fields(struct server_conn *c, bool version, bool compl
     }
 }
 
-static int write_head(struct server_conn *c, const struct answer *answer)
+static int write_head(struct server_conn *c, const struct answer *answer, uint64_t length)
 {
-    server_begin(c, answer->status, FRAMING_LENGTH, answer->payload.len);
+    server_begin(c, answer->status, FRAMING_LENGTH, length);
     if (answer->content_type.len > 0) {
         server_field(c, SLICE_LIT("Content-Type"), answer->content_type);
     }
@@ -137,59 +143,109 @@ static int write_head(struct server_conn *c, const struct answer *answer)
     return server_head_end(c);
 }
 
+/* Of the pieces behind the first body. */
+static uint64_t bodies_len(const struct body *first)
+{
+    uint64_t len = 0;
+    for (const struct body *body = first; body != NULL && body->next != NULL; body = body->next) {
+        len += body->next->len;
+    }
+    return len;
+}
+
 void exchange_answer(struct exchange *x, const struct answer *answer)
 {
     static const struct answer bare = {.status = 500};
     assert(x->status == 0);
     timer_cancel(x->gateway->timers, &x->timer);
     pipe_end(&x->pipe);
-    int err = write_head(x->origin.conn, answer);
+    uint64_t length = answer->payload.len + answer->tail.len + bodies_len(x->body);
+    int err = write_head(x->origin.conn, answer, length);
     if (err != LIMPET_OK) {
         answer = &bare;
-        err = write_head(x->origin.conn, answer);
+        gateway_give_bodies(x->gateway, x->body);
+        x->body = NULL;
+        err = write_head(x->origin.conn, answer, 0);
     }
     assert(err == LIMPET_OK);
     x->status = answer->status;
     x->payload = answer->payload;
+    x->tail = answer->tail;
     x->state = EXCHANGE_SENDING;
     send_payload(x);
 }
 
+static struct slice piece_of(const struct body *body)
+{
+    return body != NULL ? slice_of(body->bytes + body->at, body->len) : SLICE_EMPTY;
+}
+
 static void answer_pipe(struct exchange *x)
 {
-    bool empty;
-    x->body = pipe_take_body(&x->pipe, &empty);
+    struct pipe_answer from;
+    pipe_take_answer(&x->pipe, &from);
+    bool completed = x->pipe.complete && !from.empty;
+    x->body = from.bodies;
     struct answer answer = {
         .status = 200,
-        .content_type = SLICE_LIT("application/json; charset=utf-8"),
+        .content_type = from.text ? TEXT_PLAIN : SLICE_LIT("application/json; charset=utf-8"),
         .version = true,
         .completed_field = true,
-        .completed = !empty,
-        .cache_ttl_s = empty ? 0 : x->origin.endpoint->cache_ttl_s,
-        .payload = slice_of(x->body->bytes, x->body->len),
+        .completed = completed,
+        .cache_ttl_s = completed ? x->origin.endpoint->cache_ttl_s : 0,
+        .payload = piece_of(from.bodies),
+        .tail = from.tail,
     };
     exchange_answer(x, &answer);
 }
 
 static void answer_error(struct exchange *x)
 {
-    static const struct answer answer = {
-        .status = 500,
+    struct answer answer = {
+        .status = x->pipe.state == PIPE_FAILED ? x->pipe.status : 500,
         .version = true,
         .completed_field = true,
     };
+    struct body *problems = x->pipe.problems;
+    if (problems != NULL) {
+        answer.payload = piece_of(problems);
+        answer.content_type = x->pipe.refused_body
+                                  ? slice_of(problems->bytes + problems->len, problems->type_len)
+                                  : TEXT_PLAIN;
+        x->pipe.problems = NULL;
+        x->body = problems;
+    }
     exchange_answer(x, &answer);
+}
+
+/* The next piece, when there is one. */
+static bool take_piece(struct exchange *x)
+{
+    struct body *next = x->body != NULL ? x->body->next : NULL;
+    if (next != NULL) {
+        gateway_give_body(x->gateway, x->body);
+        x->body = next;
+        x->payload = piece_of(next);
+        return true;
+    }
+    x->payload = x->tail;
+    x->tail = SLICE_EMPTY;
+    return x->payload.len > 0;
 }
 
 static void send_payload(struct exchange *x)
 {
-    struct slice rest = slice_skip(x->payload, (size_t)x->size);
-    if (rest.len > 0) {
-        x->size += server_write(x->origin.conn, rest.ptr, rest.len);
-    }
-    if (x->size == x->payload.len) {
-        finish(x);
-    }
+    do {
+        if (x->payload.len > 0) {
+            size_t taken = server_write(x->origin.conn, x->payload.ptr, x->payload.len);
+            x->size += taken;
+            x->payload = slice_skip(x->payload, taken);
+        }
+        if (x->payload.len > 0) {
+            return;
+        }
+    } while (take_piece(x));
+    finish(x);
 }
 
 /* ---- no-op ------------------------------------------------------------------------------------
@@ -266,7 +322,7 @@ static struct server_conn *close_exchange(struct exchange *x)
     struct server_conn *conn = x->origin.conn;
     timer_cancel(gateway->timers, &x->timer);
     pipe_end(&x->pipe);
-    gateway_give_body(gateway, x->body);
+    gateway_give_bodies(gateway, x->body);
     if (x->counted) {
         uint64_t time_ns = gateway->now_ns - x->start_ns;
         metrics_record_response(gateway->metrics, gateway->endpoint_series[x->endpoint], x->status,

@@ -28,9 +28,10 @@ struct exchange {
     struct exchange *next; /* free list */
     uint64_t start_ns;
     uint64_t size;        /* body bytes handed to the server */
-    struct slice payload; /* SENDING: static text, or in `body` */
-    struct body *body;
-    struct timer timer; /* the endpoint's timeout */
+    struct slice payload; /* SENDING: what is left of this piece: static text, or in `body` */
+    struct slice tail;    /* SENDING: static text behind the bodies */
+    struct body *body;    /* the bodies behind it are the next pieces */
+    struct timer timer;   /* the endpoint's timeout */
     struct origin origin;
     struct pipe pipe;
 };
@@ -44,7 +45,8 @@ struct answer {
     bool completed_field; /* X-Krakend-Completed, with the value of `completed` */
     bool completed;
     uint32_t cache_ttl_s; /* Cache-Control */
-    struct slice payload; /* static, or in the exchange's body */
+    struct slice payload; /* static, or in the exchange's body; more bodies may follow that */
+    struct slice tail;    /* static */
 };
 
 /* A request of an endpoint: counts it and starts its pipe. */

@@ -33,6 +33,11 @@ int gateway_init(struct gateway *gateway, const struct config *config, struct me
     gateway->bodies_used = 0;
     gateway->bodies_used_max = 0;
     gateway->bodies_refused = 0;
+    gateway->free_call = NULL;
+    gateway->calls_touched = 0;
+    gateway->calls_used = 0;
+    gateway->calls_used_max = 0;
+    gateway->calls_refused = 0;
     gateway->redirect_host_count = 0;
     gateway->now_ns = 0;
     gateway->unix_ns = 0;
@@ -185,7 +190,11 @@ struct body *gateway_take_body(struct gateway *gateway)
         gateway->bodies_used_max = gateway->bodies_used;
     }
     body->next = NULL;
+    body->at = 0;
     body->len = 0;
+    body->type_len = 0;
+    body->null = false;
+    body->text = false;
     return body;
 }
 
@@ -198,6 +207,42 @@ void gateway_give_body(struct gateway *gateway, struct body *body)
     body->next = gateway->free_body;
     gateway->free_body = body;
     gateway->bodies_used--;
+}
+
+void gateway_give_bodies(struct gateway *gateway, struct body *first)
+{
+    while (first != NULL) {
+        struct body *body = first;
+        first = body->next;
+        gateway_give_body(gateway, body);
+    }
+}
+
+struct backend *gateway_take_call(struct gateway *gateway)
+{
+    struct backend *call = gateway->free_call;
+    if (call != NULL) {
+        gateway->free_call = call->next;
+    } else if (gateway->calls_touched < LIMPET_BACKEND_CALLS) {
+        call = &gateway->calls[gateway->calls_touched++];
+    } else {
+        gateway->calls_refused++;
+        return NULL;
+    }
+    gateway->calls_used++;
+    if (gateway->calls_used > gateway->calls_used_max) {
+        gateway->calls_used_max = gateway->calls_used;
+    }
+    memset(call, 0, sizeof(*call));
+    return call;
+}
+
+void gateway_give_call(struct gateway *gateway, struct backend *call)
+{
+    assert(call->state == BACKEND_READY && gateway->calls_used > 0);
+    call->next = gateway->free_call;
+    gateway->free_call = call;
+    gateway->calls_used--;
 }
 
 static bool is_host(const struct config_host *host, struct slice authority, struct slice name,

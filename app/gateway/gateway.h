@@ -45,12 +45,18 @@ struct gateway {
     size_t bodies_used;
     size_t bodies_used_max;
     uint64_t bodies_refused; /* each the error of one backend call */
+    struct backend *free_call;
+    size_t calls_touched;
+    size_t calls_used;
+    size_t calls_used_max;
+    uint64_t calls_refused; /* each the error of one backend call */
     size_t redirect_host_count;
     uint64_t now_ns;
     int64_t unix_ns;
     struct shape_scratch shape;
     struct redirect_host redirect_hosts[LIMPET_REDIRECT_HOSTS];
     struct exchange exchanges[LIMPET_EXCHANGES];
+    struct backend calls[LIMPET_BACKEND_CALLS];
     struct body bodies[LIMPET_BODIES];
 };
 
@@ -69,7 +75,11 @@ void gateway_set_time(struct gateway *gateway, uint64_t now_ns, int64_t unix_ns)
 
 /* NULL (counted) when all are in use. */
 struct body *gateway_take_body(struct gateway *gateway);
-void gateway_give_body(struct gateway *gateway, struct body *body); /* NULL is allowed */
+void gateway_give_body(struct gateway *gateway, struct body *body);    /* NULL is allowed */
+void gateway_give_bodies(struct gateway *gateway, struct body *first); /* and all behind it */
+/* Zeroed; NULL (counted) when all are in use. */
+struct backend *gateway_take_call(struct gateway *gateway);
+void gateway_give_call(struct gateway *gateway, struct backend *call);
 void gateway_give_exchange(struct gateway *gateway, struct exchange *x);
 /* The host that this authority means, known or kept from now on. LIMPET_ERR_FULL: no room in the
  * table; LIMPET_ERR_TOO_LONG: longer than LIMPET_REDIRECT_HOST_LEN_MAX. */

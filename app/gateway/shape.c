@@ -2,10 +2,29 @@
 
 #include "base/byte.h"
 #include "base/json.h"
-#include "base/utf8.h"
+#include "gateway/shape_text.h"
 
 #include <assert.h>
 #include <string.h>
+
+/* A body being shaped. */
+struct shaping {
+    struct keyset *set;
+    const struct shape_rules *rules;
+    char *bytes;
+    size_t len;
+    size_t size;
+    struct slice top; /* the object that the rules are about; in bytes */
+    bool blanked;     /* members of it were overwritten with blanks */
+    struct shape_result *result;
+};
+
+static int decode(struct shaping *s);
+static int apply(struct shaping *s);
+static int look_into(struct shaping *s, struct slice object);
+static struct slice find_target(const struct shaping *s);
+static int filter(struct shaping *s);
+static int emit(struct shaping *s);
 
 static int fail(struct shape_result *result, int err, const char *text, size_t at)
 {
@@ -14,230 +33,445 @@ static int fail(struct shape_result *result, int err, const char *text, size_t a
     return err;
 }
 
-/* ---- White space and UTF-8 --------------------------------------------------------------------
- */
-
-/* Behind the closing quote of the string that begins at `at`. The value was scanned: there is one.
- */
-static const char *string_end(const char *at)
+static int fail_long(struct shaping *s)
 {
-    for (at++; *at != '"'; at++) {
-        at += *at == '\\';
-    }
-    return at + 1;
+    return fail(s->result, LIMPET_ERR_TOO_LONG, "no room for the shaped body", 0);
 }
 
-/* Moves the tokens of `value` to bytes[0..) without white space between them; returns their length.
- */
-static size_t squeeze(char *bytes, struct slice value)
+int shape_body(struct shape_scratch *scratch, const struct shape_rules *rules, char *bytes,
+               size_t len, size_t size, struct shape_result *result)
 {
-    size_t to = 0;
-    const char *at = value.ptr;
-    const char *end = value.ptr + value.len;
-    while (at < end) {
-        if (byte_is(*at, BYTE_SPACE)) {
-            at++;
-            continue;
-        }
-        const char *run = at;
-        while (at < end && !byte_is(*at, BYTE_SPACE)) {
-            at = *at == '"' ? string_end(at) : at + 1;
-        }
-        memmove(bytes + to, run, (size_t)(at - run));
-        to += (size_t)(at - run);
+    assert(len <= size);
+    *result = (struct shape_result){0};
+    struct shaping s = {
+        .set = &scratch->set,
+        .rules = rules,
+        .bytes = bytes,
+        .len = len,
+        .size = size,
+        .result = result,
+    };
+    int err = decode(&s);
+    if (err == LIMPET_OK) {
+        err = apply(&s);
     }
-    return to;
+    result->len = s.len;
+    result->null = s.len == 4;
+    result->empty = result->null || s.len == 2;
+    return err;
 }
-
-/* How many bytes start no well-formed sequence. */
-static size_t count_bad_utf8(struct slice text)
-{
-    size_t bad = 0;
-    const char *end = text.ptr + text.len;
-    for (const char *at = text.ptr; at < end;) {
-        int len = (unsigned char)*at < 0x80 ? 1 : utf8_len(at, end);
-        bad += len <= 0;
-        at += len > 0 ? len : 1;
-    }
-    return bad;
-}
-
-/* Writes U+FFFD for each bad byte. The text moves to the end of its new space first, so that
- * writing never overtakes reading. */
-static int replace_bad_utf8(char *bytes, size_t *len, size_t size)
-{
-    const size_t growth = sizeof(UTF8_REPLACEMENT) - 2; /* 3 bytes for 1 */
-    size_t bad = count_bad_utf8(slice_of(bytes, *len));
-    if (bad == 0) {
-        return LIMPET_OK;
-    }
-    if (bad > (size - *len) / growth) {
-        return LIMPET_ERR_TOO_LONG;
-    }
-    const char *at = bytes + bad * growth;
-    const char *end = at + *len;
-    memmove(bytes + bad * growth, bytes, *len);
-    *len += bad * growth;
-    while (at < end) {
-        int run = utf8_len(at, end);
-        const char *from = run > 0 ? at : UTF8_REPLACEMENT;
-        size_t run_len = run > 0 ? (size_t)run : sizeof(UTF8_REPLACEMENT) - 1;
-        memmove(bytes, from, run_len);
-        bytes += run_len;
-        at += run > 0 ? run : 1;
-    }
-    return LIMPET_OK;
-}
-
-/* ---- Equal keys -------------------------------------------------------------------------------
- */
-
-/* The raw key whose opening quote stands at `offset`. */
-static struct slice key_at(const char *bytes, uint32_t offset)
-{
-    const char *quote = bytes + offset;
-    return slice_of(quote + 1, (size_t)(string_end(quote) - quote) - 2);
-}
-
-typedef bool (*before_fn)(const char *bytes, uint32_t a, uint32_t b);
-
-/* By key; equal ones by place, so that the last comes last. */
-static bool key_before(const char *bytes, uint32_t a, uint32_t b)
-{
-    int order = json_string_compare(key_at(bytes, a), key_at(bytes, b));
-    return order != 0 ? order < 0 : a < b;
-}
-
-static bool place_before(const char *bytes, uint32_t a, uint32_t b)
-{
-    (void)bytes;
-    return a < b;
-}
-
-static void sift_down(const char *bytes, uint32_t *keys, size_t at, size_t count, before_fn before)
-{
-    uint32_t key = keys[at];
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= count) {
-            break;
-        }
-        if (child + 1 < count && before(bytes, keys[child], keys[child + 1])) {
-            child++;
-        }
-        if (!before(bytes, key, keys[child])) {
-            break;
-        }
-        keys[at] = keys[child];
-        at = child;
-    }
-    keys[at] = key;
-}
-
-/* Heap sort: n log n whatever the keys are, no recursion, no memory. */
-static void sort_keys(const char *bytes, uint32_t *keys, size_t count, before_fn before)
-{
-    for (size_t i = count / 2; i > 0; i--) {
-        sift_down(bytes, keys, i - 1, count, before);
-    }
-    for (size_t last = count; last > 1; last--) {
-        uint32_t largest = keys[0];
-        keys[0] = keys[last - 1];
-        keys[last - 1] = largest;
-        sift_down(bytes, keys, 0, last - 1, before);
-    }
-}
-
-/* Leaves those members in keys[0..) that a later equal one replaces, in their order; returns how
- * many. */
-static size_t find_replaced(const char *bytes, uint32_t *keys, size_t count)
-{
-    sort_keys(bytes, keys, count, key_before);
-    size_t replaced = 0;
-    for (size_t i = 1; i < count; i++) {
-        struct slice key = key_at(bytes, keys[i - 1]);
-        if (json_string_compare(key, key_at(bytes, keys[i])) == 0) {
-            keys[replaced++] = keys[i - 1];
-        }
-    }
-    sort_keys(bytes, keys, replaced, place_before);
-    return replaced;
-}
-
-/* Takes the members at keys[0..count) out of the squeezed object; returns its new length. */
-static size_t remove_members(char *bytes, size_t len, const uint32_t *keys, size_t count)
-{
-    struct json_iter iter;
-    struct json_member member;
-    json_iter_init(&iter, slice_of(bytes, len));
-    size_t to = 1;
-    size_t removed = 0;
-    while (json_iter_next(&iter, &member)) {
-        const char *from = member.key.ptr - 1;
-        if (removed < count && from == bytes + keys[removed]) {
-            removed++;
-            continue;
-        }
-        if (to > 1) {
-            bytes[to++] = ',';
-        }
-        size_t member_len = (size_t)(member.value.ptr + member.value.len - from);
-        memmove(bytes + to, from, member_len);
-        to += member_len;
-    }
-    assert(removed == count);
-    bytes[to++] = '}';
-    return to;
-}
-
-static int keep_last_of_equal_keys(struct shape_scratch *scratch, char *bytes, size_t *len)
-{
-    struct json_iter iter;
-    struct json_member member;
-    json_iter_init(&iter, slice_of(bytes, *len));
-    size_t count = 0;
-    while (json_iter_next(&iter, &member)) {
-        if (count == LIMPET_JSON_KEYS_MAX) {
-            return LIMPET_ERR_TOO_LONG;
-        }
-        scratch->keys[count++] = (uint32_t)(member.key.ptr - 1 - bytes);
-    }
-    size_t replaced = find_replaced(bytes, scratch->keys, count);
-    if (replaced > 0) {
-        *len = remove_members(bytes, *len, scratch->keys, replaced);
-    }
-    return LIMPET_OK;
-}
-
-/* ---- The whole --------------------------------------------------------------------------------
- */
 
 int shape_object(struct shape_scratch *scratch, char *bytes, size_t len, size_t size,
                  struct shape_result *result)
 {
-    assert(len <= size);
-    *result = (struct shape_result){0};
-    struct slice value;
-    struct json_error error;
-    int used = json_scan(slice_of(bytes, len), JSON_UTF8_REPLACE, &value, &error);
-    if (used < 0) {
-        return fail(result, used, error.text, error.offset);
+    static const struct config_shape none;
+    const struct shape_rules rules = {.shape = &none, .encoding = ENCODING_JSON};
+    return shape_body(scratch, &rules, bytes, len, size, result);
+}
+
+/* ---- Decoding ---------------------------------------------------------------------------------
+ */
+
+/* What stands around the value so that it is an object. */
+static int wrap_value(struct shaping *s, enum json_type type)
+{
+    enum encoding encoding = s->rules->encoding;
+    bool list = encoding == ENCODING_JSON && s->rules->shape->is_collection;
+    bool object = type == JSON_OBJECT || (type == JSON_NULL && encoding == ENCODING_JSON);
+    struct slice prefix = SLICE_LIT("{\"collection\":");
+    if (list && type != JSON_ARRAY && type != JSON_NULL) {
+        return fail(s->result, LIMPET_ERR_SYNTAX, "expected a list", 0);
     }
-    enum json_type type = json_type_of(value);
-    if (type != JSON_OBJECT && type != JSON_NULL) {
-        return fail(result, LIMPET_ERR_SYNTAX, "expected an object", 0);
-    }
-    result->len = squeeze(bytes, value);
-    if (type == JSON_NULL) {
-        result->empty = true;
+    if (!list && object) {
         return LIMPET_OK;
     }
-    if (replace_bad_utf8(bytes, &result->len, size) != LIMPET_OK) {
-        return fail(result, LIMPET_ERR_TOO_LONG, "no room to replace invalid UTF-8", 0);
+    if (!list && encoding == ENCODING_JSON) {
+        return fail(s->result, LIMPET_ERR_SYNTAX, "expected an object", 0);
     }
-    if (keep_last_of_equal_keys(scratch, bytes, &result->len) != LIMPET_OK) {
-        return fail(result, LIMPET_ERR_TOO_LONG, "more keys than the limit", 0);
+    if (!list && type != JSON_ARRAY) {
+        prefix = SLICE_LIT("{\"result\":");
     }
-    result->empty = result->len == 2;
+    int err = shape_text_wrap(s->bytes, &s->len, s->size, prefix, SLICE_LIT("}"));
+    return err == LIMPET_OK ? err : fail_long(s);
+}
+
+static int decode_json(struct shaping *s)
+{
+    struct slice value;
+    struct json_error error;
+    int used = json_scan(slice_of(s->bytes, s->len), JSON_UTF8_REPLACE, &value, &error);
+    if (used < 0) {
+        return fail(s->result, used, error.text, error.offset);
+    }
+    enum json_type type = json_type_of(value);
+    s->len = shape_text_tidy(s->bytes, value);
+    if (shape_text_repair_utf8(s->bytes, &s->len, s->size) != LIMPET_OK) {
+        return fail(s->result, LIMPET_ERR_TOO_LONG, "no room to replace invalid UTF-8", 0);
+    }
+    return wrap_value(s, type);
+}
+
+static int decode(struct shaping *s)
+{
+    if (s->rules->encoding != ENCODING_STRING) {
+        return decode_json(s);
+    }
+    int err =
+        shape_quote(s->bytes, &s->len, s->size, SLICE_LIT("{\"content\":\""), SLICE_LIT("\"}"));
+    return err == LIMPET_OK ? err : fail_long(s);
+}
+
+/* ---- Rules ------------------------------------------------------------------------------------
+ */
+
+static int apply(struct shaping *s)
+{
+    const struct config_shape *shape = s->rules->shape;
+    s->top = find_target(s);
+    if (json_type_of(s->top) == JSON_OBJECT) {
+        int err = shape->filter != 0 ? filter(s) : look_into(s, s->top);
+        if (err != LIMPET_OK) {
+            return err;
+        }
+    }
+    return emit(s);
+}
+
+/* Of equal keys the last one stays. */
+static int look_into(struct shaping *s, struct slice object)
+{
+    keyset_begin(s->set);
+    if (keyset_add(s->set, s->bytes + (object.ptr - s->bytes), object.len) != LIMPET_OK) {
+        return fail(s->result, LIMPET_ERR_TOO_LONG, "more keys than the limit", 0);
+    }
+    s->blanked = keyset_blank_replaced(s->set) > 0 || s->blanked;
     return LIMPET_OK;
+}
+
+/* The value of the last member of that name; empty when there is none. */
+static struct slice find_last(struct slice object, struct slice name)
+{
+    struct json_iter iter;
+    struct json_member member;
+    struct slice found = SLICE_EMPTY;
+    json_iter_init(&iter, object);
+    while (json_iter_next(&iter, &member)) {
+        if (json_string_equals(member.key, name)) {
+            found = member.value;
+        }
+    }
+    return found;
+}
+
+/* Without a target the whole body; an empty object where the path leads to no object. */
+static struct slice find_target(const struct shaping *s)
+{
+    const struct config_names *path = &s->rules->shape->target;
+    struct slice object = slice_of(s->bytes, s->len);
+    for (uint16_t i = 0; i < path->count; i++) {
+        object = json_type_of(object) == JSON_OBJECT
+                     ? find_last(object, s->rules->config->names[path->first + i])
+                     : SLICE_EMPTY;
+    }
+    bool found = path->count == 0 || json_type_of(object) == JSON_OBJECT;
+    if (!found) {
+        memcpy(s->bytes, "{}", 2); /* there are two bytes: it was an object or null */
+        object = slice_of(s->bytes, 2);
+    }
+    return object;
+}
+
+/* ---- allow and deny ---------------------------------------------------------------------------
+ */
+
+struct level {
+    struct json_iter iter;
+    struct json_member member; /* that the level above it is in */
+    uint16_t node;             /* its keys are the children of this node */
+    bool keeps;                /* a member of it stays */
+};
+
+struct walk {
+    struct level levels[LIMPET_JSON_DEPTH_MAX];
+    size_t depth;
+};
+
+static uint16_t find_node(const struct config *config, uint16_t parent, struct slice key)
+{
+    uint16_t node = config->nodes[parent].child;
+    while (node != 0 && !json_string_equals(key, config->nodes[node].name)) {
+        node = config->nodes[node].next;
+    }
+    return node;
+}
+
+static int enter(struct shaping *s, struct walk *walk, struct slice object, uint16_t node)
+{
+    assert(walk->depth < LIMPET_JSON_DEPTH_MAX); /* it was scanned */
+    struct level *level = &walk->levels[walk->depth++];
+    level->node = node;
+    level->keeps = false;
+    json_iter_init(&level->iter, object);
+    return look_into(s, object);
+}
+
+static void blank(struct shaping *s, const struct json_member *member)
+{
+    size_t from = (size_t)(member->key.ptr - 1 - s->bytes);
+    size_t end = (size_t)(member->value.ptr + member->value.len - s->bytes);
+    memset(s->bytes + from, ' ', end - from);
+    s->blanked = true;
+}
+
+static void settle(struct shaping *s, struct level *level, bool stays)
+{
+    if (stays) {
+        level->keeps = true;
+    } else {
+        blank(s, &level->member);
+    }
+}
+
+/* Looks at the next member of the deepest level, or leaves that. */
+static int walk_step(struct shaping *s, struct walk *walk)
+{
+    const struct config *config = s->rules->config;
+    bool allows = s->rules->shape->allows;
+    struct level *level = &walk->levels[walk->depth - 1];
+    if (!json_iter_next(&level->iter, &level->member)) {
+        walk->depth--;
+        if (walk->depth > 0) {
+            settle(s, level - 1, !allows || level->keeps);
+        }
+        return LIMPET_OK;
+    }
+    uint16_t node = find_node(config, level->node, level->member.key);
+    if (node == 0 || config->nodes[node].child == 0) {
+        settle(s, level, (node != 0) == allows);
+        return LIMPET_OK;
+    }
+    if (json_type_of(level->member.value) == JSON_OBJECT) {
+        return enter(s, walk, level->member.value, node);
+    }
+    settle(s, level, !allows);
+    return LIMPET_OK;
+}
+
+static int filter(struct shaping *s)
+{
+    struct walk walk;
+    walk.depth = 0;
+    int err = enter(s, &walk, s->top, s->rules->shape->filter);
+    while (err == LIMPET_OK && walk.depth > 0) {
+        err = walk_step(s, &walk);
+    }
+    return err;
+}
+
+/* ---- mapping ----------------------------------------------------------------------------------
+ */
+
+/* The keys of mapping are in the scratch memory by rule: where the key stands that it renames;
+ * NOWHERE = not in this body. */
+#define NOWHERE UINT32_MAX
+
+static struct slice mapping_name(const struct shaping *s, size_t rule, size_t side)
+{
+    return s->rules->config->names[s->rules->shape->mapping.first + 2 * rule + side];
+}
+
+static size_t mapping_count(const struct shaping *s)
+{
+    return s->rules->shape->mapping.count / 2u;
+}
+
+/* The rule that renames this member; mapping_count() when there is none. */
+static size_t find_rule(const struct shaping *s, const struct json_member *member)
+{
+    size_t count = mapping_count(s);
+    uint32_t at = (uint32_t)(member->key.ptr - 1 - s->bytes);
+    for (size_t rule = 0; rule < count; rule++) {
+        if (s->set->keys[rule] == at) {
+            return rule;
+        }
+    }
+    return count;
+}
+
+/* Does a rule from `first` on give some member this name? */
+static bool is_taken(const struct shaping *s, size_t first, struct slice raw_key,
+                     struct slice plain_key)
+{
+    for (size_t rule = first; rule < mapping_count(s); rule++) {
+        struct slice to = mapping_name(s, rule, 1);
+        bool same =
+            raw_key.ptr != NULL ? json_string_equals(raw_key, to) : slice_equal(plain_key, to);
+        if (same && s->set->keys[rule] != NOWHERE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds what is renamed, and takes out what has the new name already: all rules at once, of two
+ * with one new name the later one. */
+static void prepare_mapping(struct shaping *s)
+{
+    struct json_iter iter;
+    struct json_member member;
+    size_t count = mapping_count(s);
+    for (size_t rule = 0; rule < count; rule++) {
+        s->set->keys[rule] = NOWHERE;
+    }
+    json_iter_init(&iter, s->top);
+    while (json_iter_next(&iter, &member)) {
+        for (size_t rule = 0; rule < count; rule++) {
+            if (json_string_equals(member.key, mapping_name(s, rule, 0))) {
+                s->set->keys[rule] = (uint32_t)(member.key.ptr - 1 - s->bytes);
+            }
+        }
+    }
+    json_iter_init(&iter, s->top);
+    while (json_iter_next(&iter, &member)) {
+        size_t rule = find_rule(s, &member);
+        bool out = rule < count ? is_taken(s, rule + 1, SLICE_EMPTY, mapping_name(s, rule, 1))
+                                : is_taken(s, 0, member.key, SLICE_EMPTY);
+        if (out) {
+            blank(s, &member);
+        }
+    }
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------
+ */
+
+static size_t quoted_len(struct slice name)
+{
+    struct out out;
+    out_init_count(&out);
+    out_json_string(&out, name);
+    return (size_t)out.total;
+}
+
+/* How much longer than the object its new text may be, at most. */
+static size_t growth(const struct shaping *s)
+{
+    size_t bytes = 0;
+    for (size_t rule = 0; rule < mapping_count(s); rule++) {
+        bytes += quoted_len(mapping_name(s, rule, 1));
+    }
+    return bytes + (s->rules->shape->group.len > 0 ? quoted_len(s->rules->shape->group) + 3 : 0);
+}
+
+/* The members of `object`, some of them renamed, with braces. `shift`: how far they have moved
+ * since prepare_mapping. */
+static void write_members(struct shaping *s, struct slice object, size_t shift, struct out *out)
+{
+    struct json_iter iter;
+    struct json_member member;
+    bool first = true;
+    out_char(out, '{');
+    json_iter_init(&iter, object);
+    while (json_iter_next(&iter, &member)) {
+        struct json_member before = member;
+        before.key.ptr -= shift;
+        size_t rule = find_rule(s, &before);
+        out_text(out, first ? "" : ",");
+        first = false;
+        if (rule < mapping_count(s)) {
+            out_json_string(out, mapping_name(s, rule, 1));
+        } else {
+            size_t len = shape_text_tidy(out->buf + out->used,
+                                         slice_of(member.key.ptr - 1, member.key.len + 2));
+            out->used += len;
+        }
+        out_char(out, ':');
+        out->used += shape_text_tidy(out->buf + out->used, member.value);
+    }
+    out_char(out, '}');
+}
+
+/* The object moves to the end of the buffer first, so that writing never overtakes reading. */
+static int emit_longer(struct shaping *s)
+{
+    struct slice group = s->rules->shape->group;
+    bool object = json_type_of(s->top) == JSON_OBJECT;
+    if (growth(s) > s->size - s->top.len) {
+        return fail_long(s);
+    }
+    struct out out;
+    size_t from = (size_t)(s->top.ptr - s->bytes);
+    size_t to = s->size - s->top.len;
+    memmove(s->bytes + to, s->top.ptr, s->top.len);
+    struct slice moved = slice_of(s->bytes + to, s->top.len);
+    out_init(&out, s->bytes, s->size);
+    if (group.len > 0) {
+        out_char(&out, '{');
+        out_json_string(&out, group);
+        out_char(&out, ':');
+    }
+    if (object && mapping_count(s) > 0) {
+        write_members(s, moved, to - from, &out);
+    } else {
+        out.used += shape_text_tidy(out.buf + out.used, moved);
+    }
+    out_text(&out, group.len > 0 ? "}" : "");
+    s->len = out.used;
+    assert(out_err(&out) == LIMPET_OK);
+    return LIMPET_OK;
+}
+
+static int emit(struct shaping *s)
+{
+    bool object = json_type_of(s->top) == JSON_OBJECT;
+    bool renames = object && mapping_count(s) > 0;
+    if (renames) {
+        if (mapping_count(s) > LIMPET_JSON_KEYS_MAX) {
+            return fail_long(s);
+        }
+        prepare_mapping(s);
+    }
+    if (renames || s->rules->shape->group.len > 0) {
+        return emit_longer(s);
+    }
+    if (s->blanked) {
+        s->len = shape_text_tidy(s->bytes, s->top);
+        return LIMPET_OK;
+    }
+    memmove(s->bytes, s->top.ptr, s->top.len);
+    s->len = s->top.len;
+    return LIMPET_OK;
+}
+
+/* ---- Merging ----------------------------------------------------------------------------------
+ */
+
+int shape_merge(struct shape_scratch *scratch, struct shape_part *parts, size_t count)
+{
+    struct keyset *set = &scratch->set;
+    keyset_begin(set);
+    for (size_t i = 0; i < count; i++) {
+        if (keyset_add(set, parts[i].bytes, parts[i].len) != LIMPET_OK) {
+            return LIMPET_ERR_TOO_LONG;
+        }
+    }
+    if (keyset_blank_replaced(set) == 0) {
+        return LIMPET_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        parts[i].len = shape_text_tidy(parts[i].bytes, slice_of(parts[i].bytes, parts[i].len));
+    }
+    return LIMPET_OK;
+}
+
+size_t shape_count_keys(struct slice object)
+{
+    struct json_iter iter;
+    struct json_member member;
+    size_t count = 0;
+    json_iter_init(&iter, object);
+    while (json_iter_next(&iter, &member)) {
+        count++;
+    }
+    return count;
 }

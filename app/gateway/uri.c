@@ -102,16 +102,21 @@ static bool stands_for_itself(int byte, enum byte_place place)
     return byte != 0 && byte < 0x80 && strchr(others, byte) != NULL;
 }
 
-static void write_byte(struct out *out, int byte, enum byte_place place)
+static void write_escaped(struct out *out, int byte)
 {
-    if (stands_for_itself(byte, place)) {
-        out_char(out, (char)byte);
-        return;
-    }
     static const char digits[] = "0123456789ABCDEF";
     out_char(out, '%');
     out_char(out, digits[byte >> 4]);
     out_char(out, digits[byte & 15]);
+}
+
+static void write_byte(struct out *out, int byte, enum byte_place place)
+{
+    if (stands_for_itself(byte, place)) {
+        out_char(out, (char)byte);
+    } else {
+        write_escaped(out, byte);
+    }
 }
 
 static void write_raw(struct out *out, struct slice raw, enum byte_place place)
@@ -140,6 +145,25 @@ void uri_write_segment(struct out *out, struct slice raw)
 void uri_write_query_value(struct out *out, struct slice raw)
 {
     write_raw(out, raw, PLACE_QUERY_VALUE);
+}
+
+void uri_write_plain_value(struct out *out, struct slice plain)
+{
+    write_plain(out, plain, PLACE_QUERY_VALUE);
+}
+
+void uri_write_plain_query(struct out *out, struct slice plain)
+{
+    for (size_t i = 0; i < plain.len; i++) {
+        char c = plain.ptr[i];
+        if (is_unreserved((unsigned char)c)) {
+            out_char(out, c);
+        } else if (c == ' ') {
+            out_char(out, '+');
+        } else {
+            write_escaped(out, (unsigned char)c);
+        }
+    }
 }
 
 void uri_write_text(struct out *out, struct slice text)

@@ -27,6 +27,10 @@ void uri_write_segment(struct out *out, struct slice raw);
 void uri_write_query_value(struct out *out, struct slice raw);
 /* As uri_write_segment for plain text, slashes kept. */
 void uri_write_plain_path(struct out *out, struct slice plain);
+/* As uri_write_query_value for plain text. */
+void uri_write_plain_value(struct out *out, struct slice plain);
+/* Plain text in a query: as Go's url.QueryEscape, a blank becomes '+'. */
+void uri_write_plain_query(struct out *out, struct slice plain);
 /* Text that is part of a target already: only bytes that may not stand in a request line are
  * escaped. */
 void uri_write_text(struct out *out, struct slice text);

@@ -125,6 +125,7 @@ struct config_endpoint *world_endpoint(enum method method, const char *path, enu
         .timeout_ms = 1000,
         .backend_first = config->backend_count++,
         .backend_count = 1,
+        .concurrent_calls = 1,
     };
     return endpoint;
 }

@@ -279,7 +279,8 @@ def test_forwarding():
             assert (seen.method, seen.path) == ("GET", "/echo/b%C3%A9%20c/x?id=1%262"), seen.path
             names = {name.lower() for name in seen.headers}
             assert names == {"host", "user-agent", "x-forwarded-for", "x-forwarded-host",
-                             "content-type"}, names
+                             "accept-encoding", "content-type"}, names
+            assert seen.headers["Accept-Encoding"] == "identity"
             assert seen.headers["Host"] == f"127.0.0.1:{backend.port}"
             assert seen.headers["X-Forwarded-For"] == "127.0.0.1"
             assert seen.headers["X-Forwarded-Host"] == f"127.0.0.1:{daemon.port}"

@@ -222,6 +222,7 @@ static void test_request_head(void)
                             "User-Agent: Limpet Version " LIMPET_VERSION "\r\n"
                             "X-Forwarded-For: 10.0.2.5\r\n"
                             "X-Forwarded-Host: gateway.test:8080\r\n"
+                            "Accept-Encoding: identity\r\n"
                             "Content-Type: text/x\r\n");
     CHECK(last_call()->request.safe_to_repeat);
     fake_call_answer(last_call(), 200, JSON, "{\"a\":1}", true);
