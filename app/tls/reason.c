@@ -95,10 +95,16 @@ bool reason_is_memory(int code)
            low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
 }
 
-/* Trust that could not be looked up, and what is larger than a buffer of the arena, count too. */
+/* A message that is larger than its buffer: one that comes (bad input), or ours. */
+static bool is_too_long(int code)
+{
+    return code == MBEDTLS_ERR_SSL_BAD_INPUT_DATA || code == MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL;
+}
+
+/* Trust that could not be looked up counts too. */
 static bool is_memory(const struct tls_conn *conn, int code)
 {
-    return reason_is_memory(code) || code == MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL ||
+    return reason_is_memory(code) || is_too_long(code) ||
            (code == MBEDTLS_ERR_X509_FATAL_ERROR && conn->profile->trust.exhausted);
 }
 
@@ -236,7 +242,7 @@ static const char *alert_text(unsigned alert)
 
 static void write_memory(struct out *out, const struct tls_conn *conn, int code)
 {
-    if (-(-code & 0x7F80) == MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL) {
+    if (is_too_long(code)) {
         out_text(out, "a message does not fit into ");
         out_u64(out, LIMPET_TLS_IN_LEN);
         out_text(out, " bytes (LIMPET_TLS_IN_LEN) or ours into ");
