@@ -385,6 +385,12 @@
 #define LIMPET_INFLUX_TIMEOUT_MS 10000u
 #endif
 
+/* First wait after an answer that will stay the same until somebody changes something: 401, 403,
+ * 404, a redirect. 1..3600. */
+#ifndef LIMPET_INFLUX_SLOW_S
+#define LIMPET_INFLUX_SLOW_S 60u
+#endif
+
 /* Longest back-off between two tries. */
 #ifndef LIMPET_INFLUX_BACKOFF_MAX_S
 #define LIMPET_INFLUX_BACKOFF_MAX_S 300u

@@ -110,7 +110,8 @@ static void influx_login_check(struct loader *l, const struct node *found)
     if (influx->bucket.len == 0) {
         loader_error(l, first->raw.ptr, "needs \"bucket\"");
     } else if (influx->org.len == 0) {
-        loader_warning(l, first->raw.ptr, "without \"org\": InfluxDB 2 needs it, InfluxDB 3 does not");
+        loader_warning(l, first->raw.ptr,
+                       "without \"org\": InfluxDB 2 needs it, InfluxDB 3 does not");
     }
     static const uint8_t unused[] = {INFLUX_DB, INFLUX_USERNAME, INFLUX_PASSWORD};
     for (size_t i = 0; i < sizeof unused / sizeof unused[0]; i++) {

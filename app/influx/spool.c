@@ -13,6 +13,7 @@ struct spool_head {
 };
 
 _Static_assert(sizeof(struct spool_head) == 16, "records follow their head aligned");
+_Static_assert(sizeof(struct spool_head) + 8u == 24u, "SPOOL_RECORD_LEN_MAX has room for both");
 _Static_assert(LIMPET_SPOOL_LEN >= 1024, "a window of one endpoint needs some hundred bytes");
 
 static size_t stored_len(size_t record_len);
@@ -38,7 +39,7 @@ void spool_init(struct spool *spool)
 char *spool_reserve(struct spool *spool, size_t len, size_t *dropped)
 {
     *dropped = 0;
-    if (len > sizeof spool->ring - sizeof(struct spool_head) - 8u) {
+    if (len > SPOOL_RECORD_LEN_MAX) {
         return NULL;
     }
     size_t at;
@@ -47,6 +48,12 @@ char *spool_reserve(struct spool *spool, size_t len, size_t *dropped)
         (*dropped)++;
     }
     return (char *)spool->ring + at + sizeof(struct spool_head);
+}
+
+bool spool_has_room(const struct spool *spool, size_t len)
+{
+    size_t at;
+    return len <= SPOOL_RECORD_LEN_MAX && find_room(spool, stored_len(len), &at);
 }
 
 void spool_commit(struct spool *spool, size_t len, uint32_t points)

@@ -28,12 +28,17 @@ struct spool {
     uint64_t ring[(LIMPET_SPOOL_LEN + 7u) / 8u];
 };
 
+/* The longest record that ever fits. */
+#define SPOOL_RECORD_LEN_MAX ((LIMPET_SPOOL_LEN + 7u) / 8u * 8u - 24u)
+
 void spool_init(struct spool *spool);
 
 /* Room for a record of `len` bytes; older records leave until it fits, `*dropped` says how many.
  * NULL when it can never fit (then nothing left). The record counts from spool_commit on: fill it
  * first. */
 char *spool_reserve(struct spool *spool, size_t len, size_t *dropped);
+/* Whether spool_reserve would let nothing leave. */
+bool spool_has_room(const struct spool *spool, size_t len);
 void spool_commit(struct spool *spool, size_t len, uint32_t points);
 
 size_t spool_count(const struct spool *spool);

@@ -21,7 +21,7 @@
 #define PUSH_PHASE_NS LIMPET_MS_TO_NS(200)
 
 static void store_window(struct writer *w, const struct record_info *info);
-static void forget_batch(struct writer *w, size_t left);
+static uint64_t phase_ns(const struct writer *w);
 static void push(struct writer *w);
 static void rest(struct writer *w);
 static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns);
@@ -31,6 +31,7 @@ static void compose_write(void *ctx, struct out *head);
 static void on_event(void *ctx, struct client_call *call);
 static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns);
 static void read_answer(struct writer *w);
+static void keep_answer(struct writer *w, struct slice text);
 static void take_back_call(struct writer *w);
 static void end_call(struct writer *w, int err);
 static void end_ping(struct writer *w, int err);
@@ -61,7 +62,7 @@ void writer_init(struct writer *w, const struct config_influx *influx,
     w->log = log;
     w->host_name = host_name;
     w->state = WRITER_OFF;
-    w->batch_count_max = SIZE_MAX;
+    bisect_init(&w->bisect);
     spool_init(&w->spool);
     batch_init(&w->batch, &w->spool, metrics, host_name);
 }
@@ -72,10 +73,19 @@ void writer_start(struct writer *w)
         return;
     }
     w->jitter = crc32_update((uint32_t)w->now_ns, w->host_name.ptr, w->host_name.len);
-    w->next_push_ns = w->now_ns + w->config->ttl_ns + PUSH_PHASE_NS;
+    w->next_push_ns = w->now_ns + w->config->ttl_ns + PUSH_PHASE_NS + phase_ns(w);
     w->state = WRITER_PINGING;
     log_mode(w);
     start_call(w, true);
+}
+
+/* 0..ttl, by the host name: a fleet that starts together does not push together. The product has 64
+ * bits: ttl is at most 1000 h, 32 bits of ms. */
+static uint64_t phase_ns(const struct writer *w)
+{
+    uint64_t ttl_ms = w->config->ttl_ns / LIMPET_MS_TO_NS(1);
+    uint32_t hash = crc32_update(0, w->host_name.ptr, w->host_name.len);
+    return LIMPET_MS_TO_NS(ttl_ms * hash >> 32);
 }
 
 void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns)
@@ -148,7 +158,8 @@ bool writer_stopped(const struct writer *w)
 /* ---- Into the spool ---------------------------------------------------------------------------
  */
 
-/* Counted first, then written in place: a record lies in one piece. */
+/* Counted first, then written in place: a record lies in one piece. What is in flight stays, else a
+ * server that is slower than the windows come would never get a write to its end. */
 static void store_window(struct writer *w, const struct record_info *info)
 {
     struct out out;
@@ -156,31 +167,23 @@ static void store_window(struct writer *w, const struct record_info *info)
     record_encode(&out, w->metrics, info);
     size_t len = (size_t)out.total;
     size_t left = 0;
-    char *place = spool_reserve(&w->spool, len, &left);
+    bool in_flight = w->state == WRITER_SENDING;
+    char *place = NULL;
+    if (!in_flight || spool_has_room(&w->spool, len)) {
+        place = spool_reserve(&w->spool, len, &left);
+    }
     if (left > 0) {
-        forget_batch(w, left);
+        bisect_left(&w->bisect, left);
         drop(w, left, WRITER_DROP_MEMORY);
     }
     if (place == NULL) {
-        drop(w, 1, WRITER_DROP_TOO_LONG);
+        drop(w, 1, len > SPOOL_RECORD_LEN_MAX ? WRITER_DROP_TOO_LONG : WRITER_DROP_MEMORY);
         return;
     }
     out_init(&out, place, len);
     record_encode(&out, w->metrics, info);
     assert(out_err(&out) == LIMPET_OK);
     spool_commit(&w->spool, len, batch_count_points(&w->batch, slice_of(place, len)));
-}
-
-/* The oldest records left although they were in flight: that request is of no use any more. */
-static void forget_batch(struct writer *w, size_t left)
-{
-    if (w->state != WRITER_SENDING || left == 0) {
-        return;
-    }
-    take_back_call(w);
-    w->batch.count = 0;
-    w->state = WRITER_WAITING;
-    timer_set(w->timers, &w->timer, w->now_ns, on_timer, w);
 }
 
 /* ---- Out of the spool -------------------------------------------------------------------------
@@ -194,7 +197,7 @@ static void push(struct writer *w)
         rest(w);
         return;
     }
-    batch_choose(&w->batch, w->batch_count_max);
+    batch_choose(&w->batch, bisect_count(&w->bisect));
     w->state = WRITER_SENDING;
     start_call(w, false);
 }
@@ -296,13 +299,24 @@ static void read_answer(struct writer *w)
         memcpy(w->version, text.ptr, text.len);
         w->version[text.len] = '\0';
     }
+    field = message_find(head, SLICE_LIT("Location"));
+    if (field != NULL && w->status / 100 == 3 && w->answer_len == 0) {
+        keep_answer(w, field->value);
+    }
     for (struct slice body = client_peek(&w->call); body.len > 0; body = client_peek(&w->call)) {
-        size_t room = sizeof w->answer - w->answer_len;
-        size_t keep = body.len < room ? body.len : room;
-        memcpy(w->answer + w->answer_len, body.ptr, keep);
-        w->answer_len += keep;
+        if (w->status / 100 != 3) {
+            keep_answer(w, body);
+        }
         client_consume(&w->call, body.len);
     }
+}
+
+/* As much as there is room for. */
+static void keep_answer(struct writer *w, struct slice text)
+{
+    struct slice kept = slice_take(text, sizeof w->answer - w->answer_len);
+    memcpy(w->answer + w->answer_len, kept.ptr, kept.len);
+    w->answer_len += kept.len;
 }
 
 /* ---- What came of it --------------------------------------------------------------------------
@@ -336,6 +350,7 @@ static void end_ping(struct writer *w, int err)
 
 static void end_write(struct writer *w, int err)
 {
+    w->slow = false;
     w->writes_by_class[err == LIMPET_OK && w->status < 600 ? w->status / 100 : 0]++;
     if (err != LIMPET_OK) {
         failed(w, err);
@@ -358,6 +373,9 @@ static void end_write(struct writer *w, int err)
         refused(w);
         break;
     case OUTCOME_KEEP:
+        w->slow = true;
+        failed(w, LIMPET_OK);
+        break;
     case OUTCOME_AGAIN:
         failed(w, LIMPET_OK);
         break;
@@ -381,20 +399,26 @@ static void written(struct writer *w, bool partial, uint64_t points_refused)
     w->points_written += w->batch.points - points_refused;
     w->points_refused += points_refused;
     w->windows_written += w->batch.count;
+    bisect_taken(&w->bisect, w->batch.count);
     pop_batch(w);
     push(w);
 }
 
-/* The server will never take this batch as it is: send its windows in smaller batches, so that only
+/* The server will never take this batch as it is: its windows go on in smaller ones, so that only
  * the window at fault is lost. */
 static void refused(struct writer *w)
 {
-    if (w->batch.count == 1) {
+    size_t count = w->batch.count;
+    if (w->status != 413) {
+        bisect_refused(&w->bisect, count);
+    } else if (count > 1) {
+        bisect_too_long(&w->bisect, count);
+    }
+    if (count == 1) {
         drop_refused(w);
         return;
     }
     w->writes_failed++;
-    w->batch_count_max = w->status == 413 ? w->batch.count / 2 : 1;
     push(w);
 }
 
@@ -404,6 +428,7 @@ static void drop_refused(struct writer *w)
     w->writes_failed++;
     drop(w, w->batch.count, WRITER_DROP_REFUSED);
     w->points_refused += w->batch.points;
+    bisect_left(&w->bisect, w->batch.count);
     pop_batch(w);
     push(w);
 }
@@ -419,7 +444,7 @@ static void pop_batch(struct writer *w)
     w->backoff_ms = 0;
     w->logged_status = 0;
     if (spool_count(&w->spool) == 0) {
-        w->batch_count_max = SIZE_MAX;
+        bisect_init(&w->bisect);
     }
 }
 
@@ -431,11 +456,16 @@ static void failed(struct writer *w, int err)
     unsigned what = err != LIMPET_OK ? (unsigned)-err : w->status;
     if (what != w->logged_status) {
         w->logged_status = what;
-        log_answer(w, LOG_ERROR, "a write failed; the windows wait", err);
+        bool redirect = err == LIMPET_OK && w->status / 100 == 3;
+        log_answer(w, LOG_ERROR,
+                   redirect ? "a write failed: redirects are not followed; the windows wait"
+                            : "a write failed; the windows wait",
+                   err);
     }
     size_t left = spool_limit_failed(&w->spool, w->batch.count, w->config->buffer_size);
     w->batch.count = 0;
     if (left > 0) {
+        bisect_left(&w->bisect, left);
         drop(w, left, WRITER_DROP_NO_BUFFER);
     }
     if (w->stopping) {
@@ -448,16 +478,17 @@ static void failed(struct writer *w, int err)
     timer_set(w->timers, &w->timer, w->now_ns + wait_ns, on_timer, w);
 }
 
-/* From ttl / 5 (at least 1 s) doubling up to the cap, less up to a quarter, so that a fleet does
- * not come back in step; Retry-After wins. */
+/* From ttl / 5 (at least 1 s), or slowly from ttl (at least LIMPET_INFLUX_SLOW_S), doubling up to
+ * the cap, less up to a quarter, so that a fleet does not come back in step; Retry-After wins. */
 static uint64_t backoff_ns(struct writer *w)
 {
     if (w->retry_after_s > 0) {
         return LIMPET_S_TO_NS(w->retry_after_s);
     }
     uint64_t cap_ns = LIMPET_S_TO_NS(LIMPET_INFLUX_BACKOFF_MAX_S);
-    uint64_t wait_ns = w->config->ttl_ns / 5;
-    wait_ns = wait_ns < LIMPET_S_TO_NS(1) ? LIMPET_S_TO_NS(1) : wait_ns;
+    uint64_t least_ns = LIMPET_S_TO_NS(w->slow ? LIMPET_INFLUX_SLOW_S : 1u);
+    uint64_t wait_ns = w->slow ? w->config->ttl_ns : w->config->ttl_ns / 5;
+    wait_ns = wait_ns < least_ns ? least_ns : wait_ns;
     for (unsigned i = 1; i < w->failures && wait_ns < cap_ns; i++) {
         wait_ns *= 2;
     }

@@ -1,10 +1,12 @@
 /* The InfluxDB writer: one state machine that delivers closed windows, oldest first, each once.
  *
  * writer_window() turns the window that has just closed into one compact record in the spool. Every
- * `ttl` the records that wait are sent in batches; the text is made while it is sent. A window is
- * written when the server took at least one of its points. What fails is tried again with
- * exponential back-off; what the server will never take is dropped after its answer. produced =
- * written + dropped + waiting, at every moment. */
+ * `ttl`, at a phase that comes from the host name, the records that wait are sent in batches; the
+ * text is made while it is sent. A window is written when the server took at least one of its
+ * points. What fails is tried again with exponential back-off, slowly where somebody has to change
+ * something first (login, database, a redirect); what the server will never take is searched for by
+ * halves and dropped after its answer. Windows in flight never leave: when one more does not fit
+ * then, it is the new one that is lost. produced = written + dropped + waiting, at every moment. */
 #ifndef LIMPET_INFLUX_WRITER_H
 #define LIMPET_INFLUX_WRITER_H
 
@@ -13,6 +15,7 @@
 #include "base/timer.h"
 #include "config/config.h"
 #include "influx/batch.h"
+#include "influx/bisect.h"
 #include "influx/spool.h"
 #include "metrics/metrics.h"
 #include "web/client.h"
@@ -49,23 +52,24 @@ struct writer {
     struct client_call call;
     struct timer timer;      /* next push or next try */
     struct timer call_timer; /* deadline of the request */
-    uint64_t next_push_ns;   /* phase + n x ttl */
+    uint64_t next_push_ns;   /* start + phase + n x ttl, n = 1, 2, ... */
     uint64_t now_ns;
     int64_t unix_ns;       /* 0 = the wall clock is not known */
     int64_t last_stamp_ns; /* of the newest window; monotonic while the wall clock is not known */
     uint32_t jitter;       /* state of the back-off's random walk */
 
-    struct batch batch;     /* in flight; count 0: none */
-    size_t batch_count_max; /* halved when the server says 413, 1 to find a refused window */
+    struct batch batch;      /* in flight; count 0: none */
+    struct bisect bisect;    /* how many windows the next one takes */
 
     /* The answer. */
     unsigned status;
     uint32_t retry_after_s;
     char version[24]; /* of the server, when it says so */
     size_t answer_len;
-    char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body, for the log */
+    char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body, or of where to, for the log */
 
     unsigned failures;      /* in a row */
+    bool slow;              /* trying again soon is of no use */
     unsigned logged_status; /* of the last failure that was logged at full length */
     struct spool spool;
     uint64_t windows_produced;
@@ -79,7 +83,7 @@ struct writer {
     uint64_t writes_failed;
     uint64_t writes_by_class[6]; /* by the first digit of the status; [0]: no answer */
     uint64_t backoff_ms;         /* wait before the next try; 0 = none */
-    uint64_t last_success_s;     /* of the last write that was taken, seconds since 1970; 0 = none */
+    uint64_t last_success_s;     /* when a write was last taken, seconds since 1970; 0 = never */
 };
 
 /* influx->enabled false: everything below does nothing. `host_name` must outlive the writer. */

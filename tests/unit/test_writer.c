@@ -88,7 +88,8 @@ static void test_mode(void)
     CHECK(logged("INFO: [SERVICE: InfluxDB] http://influx:8086: API version 1, database "
                  "\"krakend\", without a user name\n"));
     fake_call_connect(running());
-    fake_call_answer(running(), 204, "X-Influxdb-Version: 1.6.7~rc0-and-much-more-of-it\n", "", true);
+    fake_call_answer(running(), 204, "X-Influxdb-Version: 1.6.7~rc0-and-much-more-of-it\n", "",
+                     true);
     CHECK(logged("answers the ping: status 204, InfluxDB 1.6.7~rc0-and-much-more\n"));
     config.username = SLICE_LIT("u");
     config.host.tls = true;
@@ -371,6 +372,75 @@ static void test_retry_after(void)
     CHECK_EQ_UINT(acknowledged_count(), window_count);
 }
 
+/* What somebody has to change first is tried slowly; a changed answer is followed at once. */
+static void test_slow(void)
+{
+    start_with(1, 1000000);
+    uint64_t whole_ns = LIMPET_S_TO_NS(LIMPET_INFLUX_SLOW_S);
+    for (unsigned i = 0; i < 6; i++) {
+        answer_next(401 + i % 2 * 2, "", "");
+        CHECK(wait_ns() <= whole_ns && wait_ns() >= whole_ns / 4 * 3);
+        whole_ns = whole_ns < LIMPET_S_TO_NS(150) ? 2 * whole_ns : LIMPET_S_TO_NS(300);
+    }
+    answer_next(404, "Retry-After: 5\n", "");
+    CHECK_EQ_UINT(wait_ns(), LIMPET_S_TO_NS(5));
+    drain();
+    CHECK_EQ_UINT(acknowledged_count(), window_count);
+}
+
+static void test_redirect(void)
+{
+    start_with(1, 1000000);
+    answer_next(307, "Location: https://elsewhere/write\n", "<html>");
+    CHECK(logged("redirects are not followed; the windows wait: status 307: "
+                 "https://elsewhere/write\n"));
+    CHECK(wait_ns() > LIMPET_S_TO_NS(LIMPET_INFLUX_SLOW_S / 2));
+    drain();
+}
+
+/* Many windows, one of them refused: its halves are looked through, all others arrive. */
+static void test_bisect(void)
+{
+    start_with(0, 1000000);
+    for (unsigned i = 0; i < 16; i++) {
+        close_running_window();
+    }
+    unsigned requests = 0;
+    while (spool_count(&writer.spool) > 0) {
+        struct fake_call *f = next_call();
+        size_t first = writer.windows_written + writer.windows_dropped + 1;
+        bool holds_it = first <= 11 && first + writer.batch.count > 11;
+        requests++;
+        if (holds_it) {
+            answer(f, 422, "", "unable to parse");
+        } else {
+            deliver(f);
+        }
+    }
+    CHECK(requests <= 2 * 4 + 8);
+    CHECK(!windows[11].acknowledged);
+    CHECK_EQ_UINT(acknowledged_count(), 15);
+    CHECK_EQ_UINT(writer.dropped[WRITER_DROP_REFUSED], 1);
+}
+
+/* Two hosts that start together push apart, each between one ttl and two after the start. */
+static void test_phase(void)
+{
+    static const char *const hosts[] = {"limpet-0200000000a1", "limpet-0200000000a2", "vm", ""};
+    uint64_t least_ns = UINT64_MAX;
+    uint64_t most_ns = 0;
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        set_up(LIMPET_S_TO_NS(20), 0);
+        writer.host_name = slice_from_cstr(hosts[i]);
+        start();
+        uint64_t wait = writer.next_push_ns - now_ns;
+        CHECK(wait >= LIMPET_MS_TO_NS(20200) && wait < LIMPET_MS_TO_NS(40200));
+        least_ns = wait < least_ns ? wait : least_ns;
+        most_ns = wait > most_ns ? wait : most_ns;
+    }
+    CHECK(most_ns - least_ns > LIMPET_S_TO_NS(5));
+}
+
 /* One line per change of state, however long it lasts; the windows stay. */
 static void test_keep(void)
 {
@@ -379,7 +449,7 @@ static void test_keep(void)
         char line[80];
         start_with(1, 1000000);
         snprintf(line, sizeof line, "the windows wait: status %u: why\n", rows[i]);
-        answer_next(rows[i], "Location: http://elsewhere/\n", "why\nmore");
+        answer_next(rows[i], "Location: why\n", "why\nmore");
         CHECK(logged("ERROR: [SERVICE: InfluxDB] ") && logged(line));
         forget_log();
         answer_next(rows[i], "", "why");
@@ -451,7 +521,8 @@ static void test_values(void)
         struct metrics_view view;
         for (size_t n = 0; n < sizeof rows / sizeof rows[0] && metrics_series(&metrics, i, &view);
              n++) {
-            if (view.family == METRICS_LIMPET && slice_equal(view.name, slice_from_cstr(rows[n].name))) {
+            if (view.family == METRICS_LIMPET &&
+                slice_equal(view.name, slice_from_cstr(rows[n].name))) {
                 CHECK_EQ_INT(view.value, rows[n].value);
                 found++;
             }
@@ -478,21 +549,31 @@ static void test_buffer_size(void)
     CHECK(!windows[1].acknowledged && !windows[2].acknowledged && windows[3].acknowledged);
 }
 
-/* The ring is full while a batch is in flight: its call ends, the rest goes out anew. */
+/* The ring is full while a batch is in flight: that goes on to its end, however long it takes, and
+ * new windows are lost meanwhile; without one the oldest leave. */
 static void test_full_in_flight(void)
 {
     start_with(1, 1000000);
     struct fake_call *f = next_call();
     take_body(f, SIZE_MAX);
-    note_body(f, false);
-    while (writer.windows_dropped == 0) {
+    size_t in_flight = note_body(f, true);
+    while (writer.windows_dropped < 5) {
         close_running_window();
     }
-    CHECK(f->canceled);
-    CHECK(logged("window dropped: the buffer's memory is full") ||
-          logged("windows dropped: the buffer's memory is full"));
+    CHECK(!f->canceled && writer.state == WRITER_SENDING);
+    CHECK(logged("1 window dropped: the buffer's memory is full"));
+    fake_call_answer(f, 204, "", "", true);
+    CHECK_EQ_UINT(writer.windows_written, in_flight);
+    answer_next(503, "Retry-After: 9999\n", "");
+    size_t waiting = spool_count(&writer.spool);
+    uint64_t dropped = writer.dropped[WRITER_DROP_MEMORY];
+    while (writer.dropped[WRITER_DROP_MEMORY] < dropped + 5) {
+        close_running_window();
+    }
+    CHECK(spool_count(&writer.spool) + 5 >= waiting);
     CHECK_EQ_INT(writer.state, WRITER_WAITING);
     drain();
+    CHECK(!windows[2].acknowledged && windows[window_count].acknowledged);
     CHECK_EQ_UINT(acknowledged_count(), writer.windows_written);
     CHECK_EQ_UINT(window_count, writer.windows_written + writer.windows_dropped);
 }
@@ -678,6 +759,10 @@ int main(void)
     test_early_success();
     test_backoff();
     test_retry_after();
+    test_slow();
+    test_redirect();
+    test_bisect();
+    test_phase();
     test_keep();
     test_deadline();
     test_long_answer();

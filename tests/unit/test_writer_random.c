@@ -15,7 +15,7 @@ static void serve(struct fake_call *f)
     } rows[] = {
         {500, "", "internal"},  {503, "Retry-After: 3\n", ""},
         {429, "", ""},          {400, "", "unable to parse"},
-        {413, "", ""},          {401, "", "authorization"},
+        {413, "", ""},          {401, "Retry-After: 2\n", "authorization"},
         {404, "", "not found"}, {503, "", "unavailable"},
     };
     uint32_t what = pick(100);
