@@ -60,8 +60,8 @@ endfunction()
 # limpet_fuzz_target(NAME fuzz_message [SOURCES FILE...] [LIBS limpet_web...])
 #
 # One libFuzzer program, built with LIMPET_FUZZ only. SOURCES defaults to tests/fuzz/<NAME>.c.
-# As a test it replays tests/fuzz/corpus/<NAME> (where there is one), then a fixed number of inputs
-# from a fixed seed: the same work in every run.
+# As a test it replays tests/fuzz/corpus/<NAME> and tests/regress/<NAME> (where there is one), then a
+# fixed number of inputs from a fixed seed: the same work in every run.
 function(limpet_fuzz_target)
     if(NOT LIMPET_FUZZ)
         return()
@@ -81,9 +81,11 @@ function(limpet_fuzz_target)
     set(scratch "${CMAKE_BINARY_DIR}/fuzz/found/${FUZZ_NAME}")
     file(MAKE_DIRECTORY "${scratch}")
     set(dirs "${scratch}")
-    if(IS_DIRECTORY "${corpus}")
-        list(APPEND dirs "${corpus}")
-    endif()
+    foreach(dir "${corpus}" "${PROJECT_SOURCE_DIR}/tests/regress/${FUZZ_NAME}")
+        if(IS_DIRECTORY "${dir}")
+            list(APPEND dirs "${dir}")
+        endif()
+    endforeach()
     add_test(NAME ${FUZZ_NAME}
         COMMAND ${FUZZ_NAME} -seed=1 -runs=50000 -max_len=4096 "-artifact_prefix=${scratch}/crash-"
             ${dirs})

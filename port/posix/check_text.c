@@ -8,7 +8,12 @@
 
 static const char *encoding_name(enum encoding encoding)
 {
-    return encoding == ENCODING_NO_OP ? "no-op" : "json";
+    static const char *const names[] = {
+        [ENCODING_JSON] = "json",           [ENCODING_NO_OP] = "no-op",
+        [ENCODING_STRING] = "string",       [ENCODING_SAFE_JSON] = "safejson",
+        [ENCODING_JSON_COLLECTION] = "json-collection",
+    };
+    return names[encoding];
 }
 
 static double window_s(const struct config *config)

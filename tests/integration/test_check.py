@@ -281,6 +281,18 @@ def test_reach_of_the_buffer():
     assert json.loads(check(json.dumps(config), "--json")[0].stdout)["influx"] == {"enabled": False}
 
 
+def test_modes_of_influxdb():
+    config = good()
+    influx = json.loads(check(json.dumps(config), "--json")[0].stdout)["influx"]
+    assert (influx["version"], influx["db"], influx["authenticated"]) == (1, "krakend", False)
+    config["extra_config"]["telemetry/influx"].update(token="secret", org="o", bucket="b")
+    for option in ((), ("--json",)):
+        done, _ = check(json.dumps(config), *option)
+        assert done.returncode == 0 and "secret" not in done.stdout + done.stderr, done
+    influx = json.loads(done.stdout)["influx"]
+    assert (influx["version"], influx["bucket"], influx["authenticated"]) == (2, "b", True)
+
+
 def test_json_of_bad_configurations():
     for text in ("{", '{"version": 3, "port": "\\u0022\\u00e9"}'):
         done, _ = check(text, "--json")
