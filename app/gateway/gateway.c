@@ -1,12 +1,14 @@
 #include "gateway/gateway.h"
 
 #include "gateway/builtin.h"
+#include "metrics/service.h"
 #include "port/port.h"
 
 #include <assert.h>
 #include <string.h>
 
 static int open_series(struct gateway *gateway);
+static void add_values(struct gateway *gateway);
 static void seed_hosts(struct gateway *gateway);
 static void on_request(void *ctx, struct server_conn *c);
 static void on_progress(void *ctx, struct server_conn *c);
@@ -42,6 +44,7 @@ int gateway_init(struct gateway *gateway, const struct config *config, struct me
     gateway->now_ns = 0;
     gateway->unix_ns = 0;
     seed_hosts(gateway);
+    add_values(gateway);
     int err = router_init(&gateway->router, config);
     if (err != LIMPET_OK) {
         log_line(log, LOG_ERROR, "[SERVICE: Gateway]", "an endpoint's path has too many parts");
@@ -52,6 +55,25 @@ int gateway_init(struct gateway *gateway, const struct config *config, struct me
         log_line(log, LOG_ERROR, "[SERVICE: Gateway]", "the table of metric series is too small");
     }
     return err;
+}
+
+/* The pools below limpet.: what is in use, the most that ever was, what found none. */
+static void add_values(struct gateway *gateway)
+{
+#define POOL(name, stem, limit)                                                                    \
+    METRICS_FIELD(METRICS_GAUGE, "gateway." name ".used", struct gateway, stem##_used),            \
+        METRICS_FIELD(METRICS_GAUGE, "gateway." name ".used_max", struct gateway,                  \
+                      stem##_used_max),                                                            \
+        METRICS_FIELD(METRICS_COUNTER, "gateway." name ".refused", struct gateway,                 \
+                      stem##_refused),                                                             \
+        METRICS_CONSTANT("gateway." name ".limit", limit)
+    static const struct metrics_value values[] = {
+        POOL("exchanges", exchanges, LIMPET_EXCHANGES),
+        POOL("bodies", bodies, LIMPET_BODIES),
+        POOL("calls", calls, LIMPET_BACKEND_CALLS),
+    };
+#undef POOL
+    metrics_add_values(gateway->metrics, values, sizeof(values) / sizeof(values[0]), gateway);
 }
 
 static int open_series(struct gateway *gateway)
