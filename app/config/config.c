@@ -42,8 +42,12 @@ int config_load(struct config *config, struct slice text, void *scratch, size_t 
     struct findings *findings = (struct findings *)(void *)((char *)scratch + skip);
     findings_init(findings, text);
     size_t arena_used = 0;
-    int err = load(config, findings, (char *)scratch + head, scratch_len - head, &arena_used);
-    findings_report(findings, err != LIMPET_ERR_SYNTAX, report, report_ctx);
+    bool valid = text_check(findings, text);
+    int err = LIMPET_ERR_SYNTAX;
+    if (valid) {
+        err = load(config, findings, (char *)scratch + head, scratch_len - head, &arena_used);
+    }
+    findings_report(findings, valid, report, report_ctx);
     memset(scratch, 0, head + arena_used);
     return err;
 }
@@ -51,7 +55,7 @@ int config_load(struct config *config, struct slice text, void *scratch, size_t 
 static int load(struct config *config, struct findings *findings, void *arena, size_t arena_len,
                 size_t *arena_used)
 {
-    if (!text_check(findings, config->text) || !escapes_check(findings, config->text)) {
+    if (!escapes_check(findings, config->text)) {
         return LIMPET_ERR_SYNTAX;
     }
     if (!tree_read(config, findings, arena, arena_len, arena_used)) {
