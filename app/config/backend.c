@@ -6,6 +6,7 @@ static void backend_read(struct loader *l, struct node node, const struct config
                          const struct path_params *params);
 static void backend_count_check(struct loader *l, struct node list,
                                 const struct config_endpoint *endpoint);
+static void bodies_check(struct loader *l, const char *at, const struct config_endpoint *endpoint);
 static void backend_encoding_read(struct loader *l, struct node node,
                                   const struct config_endpoint *endpoint,
                                   struct config_backend *backend);
@@ -37,6 +38,7 @@ void loader_read_backends(struct loader *l, struct node list, struct config_endp
         }
     }
     endpoint->backend_count = (uint16_t)(l->config->backend_count - endpoint->backend_first);
+    bodies_check(l, list.raw.ptr, endpoint);
 }
 
 static void backend_count_check(struct loader *l, struct node list,
@@ -61,6 +63,21 @@ static void backend_count_check(struct loader *l, struct node list,
         out_text(out, " available (LIMPET_MERGE_MAX)");
     }
     finding_end(l->findings);
+}
+
+/* A merged answer holds the bodies of all backends, the fixed data, and the request's body. */
+static void bodies_check(struct loader *l, const char *at, const struct config_endpoint *endpoint)
+{
+    bool several = endpoint->backend_count > 1;
+    size_t needed = endpoint->backend_count;
+    needed += endpoint->static_strategy != STATIC_NEVER;
+    needed += several && endpoint->method != METHOD_GET;
+    if (endpoint->output_encoding == ENCODING_NO_OP || needed <= LIMPET_BODIES) {
+        return;
+    }
+    struct overrun overrun = {"bodies held for one request", "LIMPET_BODIES", needed,
+                              LIMPET_BODIES};
+    loader_report_overrun(l, at, &overrun);
 }
 
 static void backend_read(struct loader *l, struct node node, const struct config_endpoint *endpoint,

@@ -292,6 +292,14 @@ static int write_redirect(struct backend *b, const struct uri_location *location
     return LIMPET_OK;
 }
 
+/* The host itself or one below it: Go's http.Client keeps credentials for these only. */
+static bool is_home(const struct config_host *home, struct slice name)
+{
+    size_t front = name.len > home->name.len ? name.len - home->name.len : 0;
+    bool below = front == 0 || name.ptr[front - 1] == '.';
+    return below && slice_equal_nocase(slice_skip(name, front), home->name);
+}
+
 static int resolve_redirect(struct backend *b, struct slice value)
 {
     struct uri_location location;
@@ -307,6 +315,7 @@ static int resolve_redirect(struct backend *b, struct slice value)
     }
     err = write_redirect(b, &location);
     if (err == LIMPET_OK && location.has_host) {
+        b->foreign = b->foreign || !is_home(b->host, location.name);
         err = gateway_redirect_host(b->gateway, location.authority, location.name, location.port,
                                     location.tls, &b->host);
     }

@@ -39,6 +39,7 @@ struct backend {
     bool no_op;
     bool partial; /* COMPLETE: it answered, with an error (return_error_details) */
     bool request_sent;
+    bool foreign; /* redirected to a host that credentials are not meant for */
     uint8_t redirects;
     uint16_t position;      /* in its endpoint; for the pipe */
     unsigned refused;       /* status that is no good one, 0 = none; FAILED: return_error_code */

@@ -163,6 +163,14 @@ static bool is_replaced(const struct message_head *request, struct slice name)
     return message_is_hop_by_hop(request, name);
 }
 
+static bool is_credential(struct slice name)
+{
+    return slice_equal_nocase(name, SLICE_LIT("Authorization")) ||
+           slice_equal_nocase(name, SLICE_LIT("Www-Authenticate")) ||
+           slice_equal_nocase(name, SLICE_LIT("Cookie")) ||
+           slice_equal_nocase(name, SLICE_LIT("Cookie2"));
+}
+
 /* As Go's CanonicalMIMEHeaderKey: first letters large, the others small. Names are tokens. */
 static void write_canonical(struct out *out, struct slice name)
 {
@@ -222,7 +230,8 @@ void forward_write_fields(const struct backend *b, struct out *head)
     write_accept_encoding(b, head);
     for (size_t i = 0; i < request->field_count; i++) {
         const struct message_field *field = &request->fields[i];
-        if (passes(b, field->name) && !is_replaced(request, field->name)) {
+        bool held_back = b->foreign && is_credential(field->name);
+        if (!held_back && passes(b, field->name) && !is_replaced(request, field->name)) {
             write_client_field(head, field);
         }
     }

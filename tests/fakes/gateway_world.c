@@ -130,6 +130,23 @@ struct config_endpoint *world_endpoint(enum method method, const char *path, enu
     return endpoint;
 }
 
+struct config_backend *world_backend(const char *url_pattern, uint16_t host_first)
+{
+    struct config *config = &world.config;
+    struct config_endpoint *endpoint = &config->endpoints[config->endpoint_count - 1];
+    struct config_backend *backend = &config->backends[config->backend_count++];
+    *backend = (struct config_backend){
+        .url_pattern = slice_from_cstr(url_pattern),
+        .metric_name = slice_from_cstr(url_pattern),
+        .method = endpoint->method,
+        .host_first = host_first,
+        .host_count = 1,
+    };
+    add_segments(backend, endpoint->path);
+    endpoint->backend_count++;
+    return backend;
+}
+
 void world_start(void)
 {
     int err =
@@ -166,5 +183,6 @@ bool world_logged(const char *text)
 bool world_is_idle(void)
 {
     return world.gateway.exchanges_used == 0 && world.gateway.bodies_used == 0 &&
+           world.gateway.calls_used == 0 &&
            timers_next_ns(&world.timers) == TIMER_NEVER;
 }

@@ -32,6 +32,8 @@ uint16_t world_host(const char *name, const char *authority, uint16_t port);
 struct config_endpoint *world_endpoint(enum method method, const char *path, enum encoding encoding,
                                        const char *url_pattern, uint16_t host_first,
                                        uint16_t host_count);
+/* One more backend of the endpoint that was added last. */
+struct config_backend *world_backend(const char *url_pattern, uint16_t host_first);
 void world_start(void);            /* gateway_init; the metrics log is empty then */
 void world_move_time(uint64_t ms); /* and lets timers expire */
 /* A request arrives: runs the handler. */

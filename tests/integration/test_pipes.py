@@ -432,6 +432,27 @@ def test_forwarding():
             idle(daemon)
 
 
+def test_redirects():
+    """A merge follows redirects; credentials do not follow to another host."""
+    with lib.Backend(default=uri) as other, lib.Backend({"/b": lib.Answer({"b": 2})}) as backend:
+        backend.routes["/away"] = lib.Answer("", status=302,
+                                             headers={"Location": f"http://localhost:{other.port}/x"})
+        backend.routes["/home"] = lib.Answer("", status=307, headers={"Location": "/h?k=1"})
+        backend.routes["/h"] = uri
+        config = lib.config([several("/m", backend, "/away", "/b", input_headers=["*"]),
+                             several("/h", backend, "/home", "/b", input_headers=["*"])])
+        fields = {"Authorization": "secret", "Cookie": "c=1", "X-One": "1"}
+        with lib.Limpetd(config) as daemon:
+            answer = daemon.get("/m", headers=fields)
+            assert answer.json() == {"uri": "/x", "body": "", "method": "GET", "b": 2}, answer.json()
+            got = other.seen[0].headers
+            assert "Authorization" not in got and "Cookie" not in got and got["X-One"] == "1", got
+            assert daemon.get("/h", headers=fields).json()["uri"] == "/h?k=1"
+            got = next(seen for seen in backend.seen if seen.path == "/h?k=1").headers
+            assert got["Authorization"] == "secret" and got["Cookie"] == "c=1", got
+            idle(daemon)
+
+
 # ---- Load and failure ----------------------------------------------------------------------------
 
 def serve_fast(connection):
