@@ -107,8 +107,11 @@ function(limpet_test_sources result default)
 endfunction()
 
 # Prints text, data and bss of each room after every build that changed one of them, and keeps the
-# table in <build>/room-sizes.txt.
+# table in <build>/room-sizes.txt. With sanitizers the sizes say nothing.
 function(limpet_size_table)
+    if(LIMPET_SANITIZE)
+        return()
+    endif()
     get_property(rooms GLOBAL PROPERTY LIMPET_ROOMS)
     set(archives)
     foreach(room IN LISTS rooms ITEMS lwip cjson)
