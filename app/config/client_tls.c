@@ -93,6 +93,7 @@ static void client_certs_read(struct loader *l, struct node list, struct config_
 static void pair_check(struct loader *l, struct node node, const struct config_tls *tls)
 {
     if ((tls->cert_file.len > 0) != (tls->key_file.len > 0)) {
-        loader_error(l, node.raw.ptr, "a client certificate needs its key, and a key its certificate");
+        loader_error(l, node.raw.ptr,
+                     "a client certificate needs its key, and a key its certificate");
     }
 }

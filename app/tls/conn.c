@@ -51,6 +51,7 @@ static void begin_handshake(struct tls_conn *conn)
 {
     struct tls *tls = conn->tls;
     conn->state = TLS_CONN_HANDSHAKE;
+    tls_reset_peak(tls);
     conn->outer->peer_ip4 = conn->inner->peer_ip4;
     conn->outer->peer_port = conn->inner->peer_port;
     int err = mbedtls_ssl_setup(&conn->ssl, is_plain_host(conn) ? &conn->profile->config_plain
@@ -69,9 +70,9 @@ static void begin_handshake(struct tls_conn *conn)
     handshake_turn(conn);
 }
 
-/* A server of TLS 1.2 that follows its own order may sign with RSA-PSS, which mbedTLS refuses there:
- * we come again without offering it, and do so at once the next time. A server of TLS 1.3 is not led
- * back to 1.2 by that. */
+/* A server of TLS 1.2 that follows its own order may sign with RSA-PSS, which mbedTLS refuses
+ * there: we come again without offering it, and do so at once the next time. A server of TLS 1.3 is
+ * not led back to 1.2 by that. */
 static bool is_plain_host(const struct tls_conn *conn)
 {
     const struct tls *tls = conn->tls;
@@ -111,8 +112,8 @@ static void begin_again(struct tls_conn *conn)
     }
 }
 
-/* For the peer, or for room. mbedTLS also wants to be called again when it has read a ticket and not
- * looked at it yet: no event would come for that. */
+/* For the peer, or for room. mbedTLS also wants to be called again when it has read a ticket and
+ * not looked at it yet: no event would come for that. */
 static bool has_to_wait(const struct tls_conn *conn, int code)
 {
     bool pending = mbedtls_ssl_check_pending(&conn->ssl) != 0;

@@ -18,6 +18,8 @@ static void write_reason(struct out *out, const struct tls_conn *conn, int code)
 static void write_verify(struct out *out, const struct tls_conn *conn, uint32_t flags);
 static void write_code(struct out *out, const struct tls_conn *conn, int code);
 static uint64_t *counter_of(const struct tls_conn *conn, int code, struct tls_failures *failures);
+static uint32_t verify_flags(const struct tls_conn *conn, int code);
+static bool may_be_memory(const struct tls_conn *conn, int code);
 static bool is_memory(const struct tls_conn *conn, int code);
 static bool is_end(const struct tls_conn *conn, int code);
 static bool said_already(struct tls_conn *conn, int code);
@@ -62,6 +64,9 @@ static uint32_t verify_flags(const struct tls_conn *conn, int code)
 static uint64_t *counter_of(const struct tls_conn *conn, int code, struct tls_failures *failures)
 {
     uint32_t flags = verify_flags(conn, code);
+    if (may_be_memory(conn, code)) {
+        return &failures->memory;
+    }
     if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {
         return &failures->authority;
     }
@@ -99,6 +104,15 @@ bool reason_is_memory(int code)
 static bool is_too_long(int code)
 {
     return code == MBEDTLS_ERR_SSL_BAD_INPUT_DATA || code == MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL;
+}
+
+/* When memory ends while a signature is checked, mbedTLS says that it is bad, or something general.
+ * The longest block that a check asks for is below 8 kB (RSA-4096). */
+static bool may_be_memory(const struct tls_conn *conn, int code)
+{
+    bool vague = (verify_flags(conn, code) & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0 ||
+                 (-code & 0x7F80) == 0 || (-code >= 0x3880 && -code <= 0x5100);
+    return code != 0 && vague && conn->tls->arena_peak + 8192u > LIMPET_TLS_ARENA_LEN;
 }
 
 /* Trust that could not be looked up counts too. */
@@ -141,6 +155,14 @@ static bool said_already(struct tls_conn *conn, int code)
 
 /* ---- Words ----------------------------------------------------------------------------------- */
 
+static void write_arena(struct out *out, size_t used)
+{
+    out_u64(out, used);
+    out_text(out, " of ");
+    out_u64(out, LIMPET_TLS_ARENA_LEN);
+    out_text(out, " bytes were used (LIMPET_TLS_ARENA_LEN)");
+}
+
 static void write_reason(struct out *out, const struct tls_conn *conn, int code)
 {
     uint32_t flags = verify_flags(conn, code);
@@ -148,6 +170,10 @@ static void write_reason(struct out *out, const struct tls_conn *conn, int code)
         write_verify(out, conn, flags);
     } else {
         write_code(out, conn, code);
+    }
+    if (may_be_memory(conn, code)) {
+        out_text(out, "; or memory is too short to tell: ");
+        write_arena(out, conn->tls->arena_peak);
     }
 }
 
@@ -251,10 +277,7 @@ static void write_memory(struct out *out, const struct tls_conn *conn, int code)
         return;
     }
     out_text(out, "the handshake does not fit into memory: ");
-    out_u64(out, conn->tls->arena_used);
-    out_text(out, " of ");
-    out_u64(out, LIMPET_TLS_ARENA_LEN);
-    out_text(out, " bytes are used (LIMPET_TLS_ARENA_LEN)");
+    write_arena(out, conn->tls->arena_peak);
 }
 
 static bool speaks_tls(const struct tls_conn *conn)

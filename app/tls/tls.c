@@ -15,6 +15,7 @@
 
 #define PREFIX "[SERVICE: TLS]"
 
+static bool take_first_keys(void);
 static void init_profile(struct tls *tls, struct tls_profile *profile);
 static void copy_config(struct tls_profile *profile);
 static int set_own(struct tls *tls, struct tls_profile *profile,
@@ -60,13 +61,25 @@ void tls_init(struct tls *tls, struct net *net, struct log *log)
     }
     mbedtls_memory_buffer_alloc_init((unsigned char *)tls->arena, sizeof(tls->arena));
     resume_init(&tls->resume);
-    tls->usable = psa_crypto_init() == PSA_SUCCESS;
+    tls->usable = psa_crypto_init() == PSA_SUCCESS && take_first_keys();
     if (!tls->usable) {
         log_line(log, LOG_ERROR, PREFIX, "no entropy: https:// connections will be refused");
     }
     for (size_t i = 0; i < TLS_PURPOSES; i++) {
         init_profile(tls, &tls->profiles[i]);
     }
+}
+
+/* PSA keeps the block of its first keys for ever: let it lie at the arena's start, not in the middle
+ * of what the first handshake leaves. */
+static bool take_first_keys(void)
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_key_id_t key;
+    const uint8_t data = 0;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_RAW_DATA);
+    return psa_import_key(&attributes, &data, 1, &key) == PSA_SUCCESS &&
+           psa_destroy_key(key) == PSA_SUCCESS;
 }
 
 static void init_profile(struct tls *tls, struct tls_profile *profile)
@@ -127,7 +140,14 @@ void tls_sample(struct tls *tls)
 {
     size_t blocks;
     mbedtls_memory_buffer_alloc_cur_get(&tls->arena_used, &blocks);
-    mbedtls_memory_buffer_alloc_max_get(&tls->arena_max, &blocks);
+    mbedtls_memory_buffer_alloc_max_get(&tls->arena_peak, &blocks);
+    tls->arena_max = tls->arena_peak > tls->arena_max ? tls->arena_peak : tls->arena_max;
+}
+
+void tls_reset_peak(struct tls *tls)
+{
+    tls_sample(tls);
+    mbedtls_memory_buffer_alloc_max_reset();
 }
 
 /* ---- Whom to trust, who we are --------------------------------------------------------------- */

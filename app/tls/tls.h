@@ -117,7 +117,8 @@ struct tls {
     size_t used;
     size_t used_max;
     size_t arena_used;
-    size_t arena_max;
+    size_t arena_max;  /* ever */
+    size_t arena_peak; /* since the last handshake began */
     uint32_t logged_hash; /* the last reason, for whom, when */
     uint64_t logged_ns;
     char names[160]; /* whom the certificate that was just looked at is for */
@@ -147,7 +148,8 @@ int tls_set_identity(struct tls *tls, enum tls_purpose purpose,
 LIMPET_WARN_UNUSED
 int tls_connect(struct tls *tls, const struct tls_target *target, void *owner,
                 transport_step_fn step, struct transport **t);
-/* Refreshes arena_used and arena_max. */
+/* Refreshes arena_used, arena_max, arena_peak. */
 void tls_sample(struct tls *tls);
+void tls_reset_peak(struct tls *tls);
 
 #endif

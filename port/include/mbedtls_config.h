@@ -1,5 +1,5 @@
-/* mbedTLS's options: a TLS client of versions 1.2 and 1.3, and nothing else. Every number that costs
- * memory comes from app_config.h; the reasons stand there.
+/* mbedTLS's options: a TLS client of versions 1.2 and 1.3, and nothing else. Every number that
+ * costs memory comes from app_config.h; the reasons stand there.
  *
  * No heap but the arena of app/tls, no files, no sockets, no clock: certificates' dates are checked
  * by app/tls with the time that the port passes in. */
