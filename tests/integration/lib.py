@@ -425,7 +425,8 @@ def read_head(connection):
 
 def main(module):
     """Runs every test_* function of the module (or those named on the command line)."""
-    names = sys.argv[1:] or [name for name in module if name.startswith("test_")]
+    names = sys.argv[1:] or [name for name, value in module.items()
+                             if name.startswith("test_") and callable(value)]
     failed = 0
     for name in names:
         start = time.monotonic()
