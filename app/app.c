@@ -47,16 +47,22 @@ int app_init(struct app *app, const struct app_options *options, const struct po
         return err;
     }
     writer_add_values(&app->writer, &app->metrics);
+    app_service_init(app, now->mono_ns);
     report_init(&app->report, &app->metrics, options->argv, options->argc);
+    err = app_service_check_room(app);
+    if (err != LIMPET_OK) {
+        return err;
+    }
     writer_init(&app->writer, &config->influx, &app->metrics, &app->client, &app->timers, &app->log,
                 options->host_name);
+    writer_use_storage(&app->writer, options->storage);
     init_servers(app);
     set_time(app, now);
-    app->start_ns = now->mono_ns;
     app->last_poll_ns = now->mono_ns;
     err = start_listeners(app);
     if (err == LIMPET_OK) {
         writer_start(&app->writer);
+        metrics_sample(&app->metrics); /* with what the writer found in storage */
     }
     return err;
 }
@@ -141,6 +147,7 @@ uint64_t app_poll(struct app *app, const struct port_time *now)
 {
     uint64_t before_ns = app->last_poll_ns;
     assert(now->mono_ns >= before_ns);
+    app_service_turn(app, now->mono_ns, now->unix_ns);
     set_time(app, now);
     net_poll(&app->net, LIMPET_WORK_PER_TURN);
     timers_expire(&app->timers, before_ns, LIMPET_WORK_PER_TURN);
@@ -153,7 +160,9 @@ uint64_t app_poll(struct app *app, const struct port_time *now)
     uint64_t timer_ns = timers_next_ns(&app->timers);
     uint64_t tick_ns = metrics_next_tick_ns(&app->metrics);
     uint64_t next_ns = timer_ns < tick_ns ? timer_ns : tick_ns;
-    return more ? now->mono_ns : next_ns;
+    next_ns = more ? now->mono_ns : next_ns;
+    app_service_due(app, next_ns);
+    return next_ns;
 }
 
 static void set_time(struct app *app, const struct port_time *now)

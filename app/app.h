@@ -6,6 +6,7 @@
 #define LIMPET_APP_H
 
 #include "app_config.h"
+#include "app_service.h"
 #include "app_tls.h"
 #include "base/log.h"
 #include "base/timer.h"
@@ -32,6 +33,7 @@ struct app_options {
                                order */
     const char *const *argv; /* for `cmdline`, argc entries; must stay */
     int argc;
+    const struct port_storage *storage; /* for windows that wait; NULL = none */
     const struct app_values *values; /* of the port, below limpet.; NULL = none */
     size_t values_count;
 };
@@ -56,9 +58,8 @@ struct app {
 #if LIMPET_TLS
     struct app_tls secure;
 #endif
+    struct app_service service;
     struct timer stop_timer;
-    uint64_t start_ns;
-    uint64_t turn_ns_max; /* longest loop turn seen */
     uint64_t last_poll_ns;
     bool stopping;
     bool last_window_closed;

@@ -61,6 +61,7 @@ void timers_init(struct timers *timers, struct timer **heap, size_t heap_len)
     timers->heap = heap;
     timers->heap_len = heap_len;
     timers->count = 0;
+    timers->count_max = 0;
 }
 
 void timer_set(struct timers *timers, struct timer *timer, uint64_t deadline_ns, timer_fn fn,
@@ -73,6 +74,9 @@ void timer_set(struct timers *timers, struct timer *timer, uint64_t deadline_ns,
     if (timer->slot == 0) {
         assert(timers->count < timers->heap_len);
         timers->count++;
+        if (timers->count > timers->count_max) {
+            timers->count_max = timers->count;
+        }
         sift_up(timers, timer, timers->count);
         return;
     }

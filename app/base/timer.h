@@ -29,6 +29,7 @@ struct timers {
     struct timer **heap; /* caller's array */
     size_t heap_len;
     size_t count;
+    size_t count_max; /* most ever set at the same time */
 };
 
 void timers_init(struct timers *timers, struct timer **heap, size_t heap_len);

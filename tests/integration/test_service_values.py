@@ -1,0 +1,243 @@
+"""The values below limpet. and krakend.service. of a running daemon: each moves when, and only when,
+the thing happened that it counts."""
+import os
+import re
+import signal
+import socket
+import time
+
+import lib
+
+# What reading /__stats/ over and over moves by itself: its own connections.
+OF_READING = re.compile(r"limpet\.(stats\.conns_(accepted|max|used)|net\.transports_(max|used)|timers_(max|used)|"
+                        r"lwip\.(tcp\.(sent|received)|tcp_conns_\w+|tcp_segments_\w+|references_\w+|"
+                        r"heap_\w+|frames_\w+)|app\.turn_late_ns_max)")
+
+
+# A client's next connection may come before its last one has quite gone.
+OVERLAP = ("gateway.conns_max", "gateway.exchanges.used_max", "gateway.bodies.used_max")
+
+
+def values(daemon):
+    return {key: value for key, value in daemon.stats().items() if key.startswith("limpet.")}
+
+
+def moved(before, after):
+    """What has changed, without what reading does."""
+    return {key[len("limpet."):]: after[key] - before[key] for key in after
+            if after[key] != before[key] and not OF_READING.fullmatch(key)}
+
+
+def wait_moved(daemon, before, expected, maybe=()):
+    """Until exactly these values have moved, by exactly so much; those in `maybe` may have, too."""
+    def look():
+        got = moved(before, values(daemon))
+        return {key: got[key] for key in got if key not in maybe} == expected
+    try:
+        lib.wait_until(look, "as expected", 8)
+    except AssertionError:
+        raise AssertionError(f"expected {expected}, got {moved(before, values(daemon))}") from None
+
+
+def settled(daemon):
+    """The values once nothing moves any more."""
+    last = [values(daemon)]
+
+    def look():
+        time.sleep(1.2)
+        last.append(values(daemon))
+        return not moved(last[-2], last[-1])
+    lib.wait_until(look, "values that stand still")
+    return last[-1]
+
+
+def connect(port, text=b""):
+    connection = socket.create_connection(("127.0.0.1", port), lib.SECONDS_MAX)
+    connection.sendall(text)
+    return connection
+
+
+def ask(connection, path="/nowhere"):
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+    return lib.read_head(connection)
+
+
+def test_idle_table_stands_still():
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
+        before = settled(daemon)
+        time.sleep(2.5)
+        assert moved(before, values(daemon)) == {}
+        assert before["limpet.app.uptime_s"] == 0, "moves when a window closes"
+        assert before["limpet.app.clock_known"] == 1
+
+
+def documented():
+    """The keys below limpet. in docs/METRICS.md. A span that begins with a mark (`_max`, `.limit`)
+    stands for the key before it with another end."""
+    keys, prefix = set(), None
+    with open(os.path.join(lib.ROOT, "docs", "METRICS.md"), encoding="utf-8") as page:
+        for line in page:
+            head = re.match(r"\| Key below `(limpet\..*?)`", line)
+            prefix = head.group(1) if head else prefix if line.startswith("|") else None
+            if prefix is None or head:
+                continue
+            last = ""
+            for span in re.findall(r"`([^`]+)`", line.split("|")[1]):
+                last = last[:last.rindex(span[0])] + span if span[0] in "_." else span
+                keys.add(prefix + last)
+    return keys
+
+
+def test_every_key_is_documented():
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
+        served = {key for key in daemon.stats() if key.startswith("limpet.")}
+    assert served <= documented(), sorted(served - documented())
+    firmware = ("limpet.firmware.", "limpet.clock.", "limpet.seed.", "limpet.netif.")
+    gone = {key for key in documented() - served if not key.startswith(firmware)}
+    assert not gone, sorted(gone)
+
+
+def test_connection():
+    """A client's connection, while it is there and when it has gone."""
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
+        before = settled(daemon)
+        with connect(daemon.port), connect(daemon.port):
+            wait_moved(daemon, before, {"gateway.conns_accepted": 2, "gateway.conns_used": 2,
+                                        "gateway.conns_max": 1})
+            now = values(daemon)
+            for key in ("net.transports_used", "timers_used", "lwip.tcp_conns_used"):
+                assert now["limpet." + key] >= before["limpet." + key] + 2, key
+        wait_moved(daemon, before, {"gateway.conns_accepted": 2, "gateway.conns_max": 1})
+
+
+def test_requests_that_the_server_refuses():
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
+        before = settled(daemon)
+        for _ in range(3):
+            with connect(daemon.port, b"nonsense\r\n\r\n") as connection:
+                assert b" 400 " in lib.read_head(connection)
+        wait_moved(daemon, before, {"gateway.conns_accepted": 3, "gateway.requests_refused": 3},
+                   OVERLAP)
+        with connect(daemon.stats_port, b"nonsense\r\n\r\n") as connection:
+            assert b" 400 " in lib.read_head(connection)
+        wait_moved(daemon, before, {"gateway.conns_accepted": 3, "gateway.requests_refused": 3,
+                                    "stats.requests_refused": 1}, OVERLAP)
+
+
+def test_backend_connections():
+    """Opened once, used again, closed when idle for long. The pools show the most in use, too."""
+    with lib.Backend({"/a": lib.Answer({"id": 1})}) as backend:
+        with lib.Limpetd(lib.config([lib.endpoint("/a", backend)])) as daemon:
+            before = settled(daemon)
+            for _ in range(3):
+                assert daemon.get("/a").status == 200
+            first = {"gateway.conns_accepted": 3, "backend.conns_opened": 1,
+                     "backend.conns_reused": 2, "backend.conns_used": 1, "backend.conns_max": 1,
+                     "gateway.calls.used_max": 1,
+                     "metrics.histograms_used": 4, "metrics.histograms_max": 4}
+            wait_moved(daemon, before, first, OVERLAP)
+            del first["backend.conns_used"]
+            wait_moved(daemon, before, first, OVERLAP)
+
+
+def test_backend_nobody():
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
+        before = settled(daemon)
+        assert daemon.get("/a").status == 500
+        wait_moved(daemon, before, {"gateway.conns_accepted": 1, "backend.conns_opened": 1,
+                                    "backend.conns_max": 1, "gateway.calls.used_max": 1,
+                                    "metrics.histograms_used": 4, "metrics.histograms_max": 4},
+                   OVERLAP)
+
+
+def test_stats_slots():
+    """All slots of the metrics listener: an idle one makes room, a busy one does not."""
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
+        before = settled(daemon)
+        slots = before["limpet.stats.conns_limit"]
+        idle = [connect(daemon.stats_port) for _ in range(slots)]
+        for connection in idle:
+            assert b" 404 " in ask(connection)
+        assert daemon.stats()
+        for connection in idle:
+            connection.close()
+        wait_moved(daemon, before, {"stats.conns_purged": 1})
+        busy = [connect(daemon.stats_port, b"GET /") for _ in range(slots)]
+        time.sleep(0.5)
+        with connect(daemon.stats_port) as one_more:
+            assert b" 503 " in ask(one_more)
+        for connection in busy:
+            connection.close()
+        # A head that never ended is refused.
+        wait_moved(daemon, before, {"stats.conns_purged": 1, "stats.conns_refused": 1,
+                                    "stats.requests_refused": slots})
+
+
+def test_windows():
+    """What moves when a window closes, and a loop that was held up."""
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)], metrics={"collection_time": "1s"})
+    with lib.Limpetd(config) as daemon:
+        lib.wait_until(lambda: daemon.stats()["limpet.app.uptime_s"] >= 2, "uptime")
+        before = daemon.stats()
+        assert before["limpet.metrics.windows"] >= 2
+        daemon.process.send_signal(signal.SIGSTOP)
+        time.sleep(3.5)
+        daemon.process.send_signal(signal.SIGCONT)
+        lib.wait_until(lambda: daemon.stats()["limpet.metrics.windows_late"]
+                       > before["limpet.metrics.windows_late"], "a late window")
+        after = daemon.stats()
+        assert after["limpet.metrics.window_late_ns_max"] >= 1_000_000_000
+        assert after["limpet.app.turn_late_ns_max"] >= 2_000_000_000
+        assert after["limpet.app.uptime_s"] >= before["limpet.app.uptime_s"] + 2
+
+
+def test_memory_and_goroutines():
+    """Live connections, and the bytes of pools that they hold."""
+    config = lib.config([lib.endpoint("/a", lib.NOBODY)], metrics={"collection_time": "1s"})
+    service = "krakend.service.runtime."
+    with lib.Limpetd(config) as daemon:
+        def look():
+            stats = daemon.stats()
+            return (stats[service + "NumGoroutine"], stats[service + "MemStats.HeapAlloc"],
+                    stats[service + "MemStats.HeapObjects"], stats)
+        lib.wait_until(lambda: look()[3]["limpet.metrics.windows"] >= 2, "two windows")
+        idle = look()
+        conns = [connect(daemon.port) for _ in range(20)]
+        lib.wait_until(lambda: look()[0] >= 20, "connections among the goroutines")
+        busy = look()
+        assert busy[1] > idle[1] + 20 * 32768, (busy[1], idle[1])  # two buffers of heads each
+        assert busy[2] >= idle[2] + 60, "a slot, a transport, a pcb each"
+        for connection in conns:
+            connection.close()
+        lib.wait_until(lambda: look()[0] <= 1 and look()[1] < busy[1], "as before")
+        stats = look()[3]
+        heap = {name: stats[service + "MemStats." + name]
+                for name in ("HeapSys", "HeapIdle", "HeapInuse", "Alloc", "Sys")}
+        assert heap["HeapSys"] == heap["HeapIdle"] + heap["HeapInuse"], heap
+        assert heap["HeapInuse"] == heap["Alloc"] and heap["Sys"] > heap["HeapSys"] > 0, heap
+        assert stats["memstats"]["HeapSys"] == heap["HeapSys"]
+        assert stats[service + "NumThread"] == 1
+
+
+def test_random_paths():
+    """Requests that match nothing change neither the keys nor the memory."""
+    count = 100_000 if lib.FULL else 5_000
+    with lib.Limpetd(lib.config([lib.endpoint("/a", lib.NOBODY)])) as daemon:
+        def send(times):
+            with connect(daemon.port) as connection:
+                for _ in range(times):
+                    head = ask(connection, "/" + os.urandom(12).hex())
+                    assert b" 404 " in head, head
+                    body = int(re.search(rb"(?i)content-length: (\d+)", head).group(1))
+                    rest = body - len(head.partition(b"\r\n\r\n")[2])
+                    while rest > 0:
+                        rest -= len(connection.recv(rest))
+        send(1000)
+        keys, memory = daemon.stats().keys(), daemon.memory_kb()
+        send(count)
+        assert daemon.stats().keys() == keys
+        assert daemon.memory_kb() <= memory + 256, (memory, daemon.memory_kb())
+
+
+if __name__ == "__main__":
+    lib.main(globals())
