@@ -30,7 +30,8 @@ uint64_t board_now_ns(void);
  * frame waits already. */
 void board_idle(uint64_t deadline_ns);
 
-/* For lwIP's netif_add: sets up the NIC, its MAC address and its output. */
+/* For lwIP's netif_add: sets up the NIC and its output. The netif has a MAC address made from the
+ * image's seed; a board that stores one of its own puts that in its place. */
 signed char board_netif_init(struct netif *netif);
 /* Hands at most `budget` received frames to lwIP; returns how many. */
 unsigned board_netif_poll(struct netif *netif, unsigned budget);

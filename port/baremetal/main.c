@@ -80,7 +80,7 @@ int main(void)
     greet();
     load();
     start_seed();
-    network_start(&firmware.network, &firmware.log, &firmware.seed);
+    network_start(&firmware.network, &firmware.log, &firmware.seed, firmware.partition.seed);
     wall_clock_start(&firmware.clock, &firmware.log, firmware.partition.time_server);
     start_core();
     board_watchdog_start(WATCHDOG_PERIOD_MS);

@@ -5,6 +5,7 @@
 #include "platform.h"
 
 #include "app_config.h"
+#include "base/crc.h"
 #include "net/net.h"
 
 #include "lwip/dhcp.h"
@@ -20,12 +21,15 @@
 #define PREFIX "[SERVICE: Network]"
 
 static void add_netif(struct network *network, struct seed *seed);
+static void make_address(uint8_t mac[6], struct slice image_seed);
 static void wait_for_address(struct network *network);
 
-void network_start(struct network *network, struct log *log, struct seed *seed)
+void network_start(struct network *network, struct log *log, struct seed *seed,
+                   struct slice image_seed)
 {
     network->log = log;
     lwip_init();
+    make_address(network->netif.hwaddr, image_seed);
     add_netif(network, seed);
     wait_for_address(network);
     struct out *out = log_begin(log, LOG_INFO, PREFIX);
@@ -34,6 +38,17 @@ void network_start(struct network *network, struct log *log, struct seed *seed)
     out_text(out, " from DHCP, host name ");
     out_text(out, platform_host_name());
     log_end(log);
+}
+
+/* Locally administered (IEEE 802, second bit of the first byte); the same at each boot. */
+static void make_address(uint8_t mac[6], struct slice image_seed)
+{
+    uint32_t unique = crc32_update(0, image_seed.ptr, image_seed.len);
+    mac[0] = 0x02;
+    mac[1] = 'L';
+    for (unsigned i = 0; i < 4; i++) {
+        mac[2 + i] = (uint8_t)(unique >> (8u * i));
+    }
 }
 
 static void add_netif(struct network *network, struct seed *seed)

@@ -15,8 +15,10 @@ struct network {
 };
 
 /* Brings up lwIP, the NIC and DHCP, and waits until an address is there: as long as it takes, with
- * a log line every ten seconds. `seed` as in platform_init. Panics without a NIC. */
-void network_start(struct network *network, struct log *log, struct seed *seed);
+ * a log line every ten seconds. `seed` as in platform_init; the MAC address of a
+ * board that has none is made from `image_seed`. Panics without a NIC. */
+void network_start(struct network *network, struct log *log, struct seed *seed,
+                   struct slice image_seed);
 /* Frames in, lwIP's timers. True: more frames may wait. */
 bool network_poll(struct network *network);
 /* Monotonic time of lwIP's next timer. */

@@ -1,7 +1,7 @@
 /* Reset and vectors of a Cortex-M: paint the stack, copy .data, clear .bss, call main.
  *
  * Interrupts are masked from the first instruction on and stay so: a pending one only ends WFI
- * (board_idle), so the table has the vectors of the core and no others. */
+ * (board_idle). The one that may ever be taken is a board's watchdog, among the first 16. */
 #include "panic.h"
 
 #include "app_config.h"
@@ -78,7 +78,7 @@ _Noreturn void fault_report(const uint32_t *frame)
     panic(text);
 }
 
-/* The watchdog's NMI. */
+/* The watchdog's NMI or interrupt. */
 void watchdog_handler(void)
 {
     panic("watchdog: the loop or the network controller made no progress");
@@ -94,6 +94,7 @@ __attribute__((section(".vectors"), used)) static const struct {
     vector reset;
     vector nmi;
     vector faults[13]; /* hard, memory, bus, usage, ...; the others never come */
+    vector board[16];
 } vectors = {
     .stack = stack_top,
     .reset = reset_handler,
@@ -101,4 +102,8 @@ __attribute__((section(".vectors"), used)) static const struct {
     .faults = {fault_handler, fault_handler, fault_handler, fault_handler, fault_handler,
                fault_handler, fault_handler, fault_handler, fault_handler, fault_handler,
                fault_handler, fault_handler, fault_handler},
+    .board = {watchdog_handler, watchdog_handler, watchdog_handler, watchdog_handler,
+              watchdog_handler, watchdog_handler, watchdog_handler, watchdog_handler,
+              watchdog_handler, watchdog_handler, watchdog_handler, watchdog_handler,
+              watchdog_handler, watchdog_handler, watchdog_handler, watchdog_handler},
 };

@@ -135,6 +135,19 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def ask_gdb(channel, packet):
+    """One packet of GDB's remote protocol and its answer. A report that the machine has stopped may
+    come first."""
+    channel.sendall(f"${packet}#{sum(packet.encode()) % 256:02x}".encode())
+    received = b""
+    while True:
+        received += channel.recv(4096)
+        for answer in re.findall(rb"\$([^#]*)#..", received):
+            if not answer.startswith(b"T"):
+                channel.sendall(b"+")
+                return answer.decode()
+
+
 class Machine:
     """A running board. `config` is a dictionary, or bytes that are written to the partition as they
     are; its listeners are published on free ports of 127.0.0.1."""
@@ -231,17 +244,17 @@ class Machine:
             time.sleep(0.1)
 
     def patch(self, symbol, halfword):
-        """Overwrites the first instruction of a function in the running machine (a reset loads the
-        firmware anew). Speaks the remote protocol of GDB."""
+        """Overwrites the first instruction of a function in the running machine; returns what it was.
+        A reset loads the firmware anew on some boards only. Speaks the remote protocol of GDB."""
         address = symbol_address(self.elf, symbol)
         port = free_port()
         self.monitor(f"gdbserver tcp:127.0.0.1:{port}")
         with socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX) as channel:
-            for packet in (f"M{address:x},2:{halfword.to_bytes(2, 'little').hex()}", "D"):
-                channel.sendall(f"${packet}#{sum(packet.encode()) % 256:02x}".encode())
-                wait_until(lambda: b"$OK" in channel.recv(4096), f"{packet} is accepted")
-                channel.sendall(b"+")
+            before = ask_gdb(channel, f"m{address:x},2")
+            ask_gdb(channel, f"M{address:x},2:{halfword.to_bytes(2, 'little').hex()}")
+            ask_gdb(channel, "D")
         self.monitor("gdbserver none")
+        return int.from_bytes(bytes.fromhex(before), "little")
 
     def close(self):
         self.process.terminate()
