@@ -24,6 +24,18 @@ bool port_entropy(void *buf, size_t len);
  * system's trusted authorities. Stays for good. Empty: there is none, or it cannot be read. */
 struct slice port_pem(struct slice path);
 
+/* NOR-like storage for what must survive a restart: bytes are FF when erased, and programming only
+ * clears bits. Offsets from 0 to sector_len x sector_count (below 4 GiB). False: it failed. */
+struct port_storage {
+    void *ctx;
+    uint32_t sector_len;   /* bytes that are erased at once, a multiple of 4 */
+    uint32_t sector_count; /* >= 2 */
+    bool (*read)(void *ctx, uint32_t at, void *bytes, size_t len);
+    bool (*program)(void *ctx, uint32_t at, const void *bytes, size_t len);
+    bool (*erase)(void *ctx, uint32_t sector);
+    bool (*sync)(void *ctx); /* what was programmed and erased stays, whatever happens then */
+};
+
 /* Sink of struct log. Adds the time and the newline; false when the line was dropped. */
 bool port_log_sink(void *ctx, enum log_level level, struct slice line);
 

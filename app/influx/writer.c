@@ -16,12 +16,17 @@
 #include <assert.h>
 #include <string.h>
 
+_Static_assert((size_t)WRITER_DROPS <= JOURNAL_DROPS, "storage counts every reason");
+
 #define PREFIX "[SERVICE: InfluxDB]"
 /* A push comes this long after the window's close when ttl and collection_time are equal. */
 #define PUSH_PHASE_NS LIMPET_MS_TO_NS(200)
 
+static void log_waiting(struct writer *w, const char *where);
 static void store_window(struct writer *w, const struct record_info *info);
 static uint64_t phase_ns(const struct writer *w);
+static void restore(struct writer *w);
+static void note(struct writer *w);
 static void push(struct writer *w);
 static void rest(struct writer *w);
 static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns);
@@ -74,6 +79,7 @@ void writer_start(struct writer *w)
     }
     w->jitter = crc32_update((uint32_t)w->now_ns, w->host_name.ptr, w->host_name.len);
     w->next_push_ns = w->now_ns + w->config->ttl_ns + PUSH_PHASE_NS + phase_ns(w);
+    restore(w);
     w->state = WRITER_PINGING;
     log_mode(w);
     start_call(w, true);
@@ -107,7 +113,7 @@ void writer_window(struct writer *w)
         return;
     }
     const struct metrics_window *window = metrics_window(w->metrics);
-    struct record_info info = {.seq = window->seq, .dated = w->unix_ns != 0};
+    struct record_info info = {.seq = w->windows_produced + 1, .dated = w->unix_ns != 0};
     int64_t close_ns = (int64_t)window->close_ns;
     if (info.dated) {
         close_ns += w->unix_ns - (int64_t)w->now_ns;
@@ -142,8 +148,12 @@ void writer_give_up(struct writer *w)
     take_back_call(w);
     timer_cancel(w->timers, &w->timer);
     w->batch.count = 0;
+    note(w);
+    journal_sync(&w->journal);
     size_t left = spool_count(&w->spool);
-    if (left > 0) {
+    if (left > 0 && w->journal.storage != NULL) {
+        log_waiting(w, " left in storage for the next start");
+    } else if (left > 0) {
         drop(w, left, WRITER_DROP_STOPPED);
         spool_init(&w->spool);
     }
@@ -153,6 +163,104 @@ void writer_give_up(struct writer *w)
 bool writer_stopped(const struct writer *w)
 {
     return w->state == WRITER_OFF || w->state == WRITER_STOPPED;
+}
+
+/* ---- Over a restart ---------------------------------------------------------------------------
+ */
+
+void writer_use_storage(struct writer *w, const struct port_storage *storage)
+{
+    w->storage = storage;
+}
+
+/* Stored records name series by id: what they mean as long as these are the same. */
+static uint32_t fingerprint(const struct metrics *metrics)
+{
+    uint32_t crc = 0;
+    size_t count = metrics_series_count(metrics);
+    for (size_t i = 0; i < count; i++) {
+        struct metrics_view view;
+        if (!metrics_series(metrics, i, &view) || view.family == METRICS_LIMPET ||
+            view.family == METRICS_RESPONSE_STATUS_CODE) {
+            continue;
+        }
+        const uint8_t what[] = {(uint8_t)view.family,  (uint8_t)view.layer,
+                                view.complete,         view.error,
+                                (uint8_t)view.id,      (uint8_t)(view.id >> 8),
+                                (uint8_t)(view.id >> 16), (uint8_t)(view.id >> 24)};
+        crc = crc32_update(crc, what, sizeof what);
+        crc = crc32_update(crc, view.name.ptr, view.name.len);
+    }
+    return crc;
+}
+
+/* Nothing of it is taken on trust: what is not a dated record of its number is not there. */
+static void restore_record(struct writer *w, const struct journal_record *record)
+{
+    struct record_info info;
+    struct record_iter iter;
+    size_t left = 0;
+    char *place = spool_reserve(&w->spool, record->len, &left);
+    if (place == NULL || journal_read(&w->journal, record, place) != LIMPET_OK) {
+        return;
+    }
+    struct slice bytes = slice_of(place, record->len);
+    if (record_open(bytes, &info, &iter) != LIMPET_OK || !info.dated || info.seq != record->seq) {
+        return;
+    }
+    w->last_stamp_ns = info.unix_ns > w->last_stamp_ns ? info.unix_ns : w->last_stamp_ns;
+    spool_commit(&w->spool, record->len, batch_count_points(&w->batch, bytes));
+}
+
+static void restore(struct writer *w)
+{
+    if (w->storage == NULL) {
+        return;
+    }
+    journal_open(&w->journal, w->storage, fingerprint(w->metrics));
+    const struct journal_counters *was = &w->journal.counters;
+    struct journal_cursor cursor = {0};
+    struct journal_record record;
+    w->last_stamp_ns = (int64_t)(was->last_stamp_s * LIMPET_S_TO_NS(1));
+    while (journal_next(&w->journal, &cursor, &record)) {
+        restore_record(w, &record);
+    }
+    w->windows_written = was->written;
+    for (size_t i = 0; i < WRITER_DROPS; i++) {
+        w->dropped[i] = was->dropped[i];
+        w->windows_dropped += was->dropped[i];
+    }
+    uint64_t known = w->windows_written + w->windows_dropped + spool_count(&w->spool);
+    w->windows_produced = was->produced > known ? was->produced : known;
+    if (w->windows_produced > known) {
+        drop(w, (size_t)(w->windows_produced - known), WRITER_DROP_STORAGE);
+    }
+    log_waiting(w, " found in storage");
+    note(w);
+}
+
+/* The numbers as they are now. */
+static void note(struct writer *w)
+{
+    struct record_info info;
+    struct record_iter iter;
+    struct slice oldest;
+    size_t cursor = 0;
+    struct journal_counters now = {
+        .left_seq = w->windows_produced,
+        .produced = w->windows_produced,
+        .written = w->windows_written,
+        .last_stamp_s = (uint64_t)w->last_stamp_ns / LIMPET_S_TO_NS(1),
+    };
+    if (w->journal.storage == NULL) {
+        return;
+    }
+    if (spool_next(&w->spool, &cursor, &oldest) &&
+        record_open(oldest, &info, &iter) == LIMPET_OK) {
+        now.left_seq = info.seq - 1;
+    }
+    memcpy(now.dropped, w->dropped, sizeof w->dropped);
+    journal_note(&w->journal, &now);
 }
 
 /* ---- Into the spool ---------------------------------------------------------------------------
@@ -178,12 +286,14 @@ static void store_window(struct writer *w, const struct record_info *info)
     }
     if (place == NULL) {
         drop(w, 1, len > SPOOL_RECORD_LEN_MAX ? WRITER_DROP_TOO_LONG : WRITER_DROP_MEMORY);
+        note(w);
         return;
     }
     out_init(&out, place, len);
     record_encode(&out, w->metrics, info);
     assert(out_err(&out) == LIMPET_OK);
     spool_commit(&w->spool, len, batch_count_points(&w->batch, slice_of(place, len)));
+    journal_append(&w->journal, info->seq, slice_of(place, len));
 }
 
 /* ---- Out of the spool -------------------------------------------------------------------------
@@ -446,6 +556,7 @@ static void pop_batch(struct writer *w)
     if (spool_count(&w->spool) == 0) {
         bisect_init(&w->bisect);
     }
+    note(w);
 }
 
 /* err LIMPET_OK: there was an answer, see w->status. */
@@ -467,6 +578,7 @@ static void failed(struct writer *w, int err)
     if (left > 0) {
         bisect_left(&w->bisect, left);
         drop(w, left, WRITER_DROP_NO_BUFFER);
+        note(w);
     }
     if (w->stopping) {
         writer_give_up(w);
@@ -561,12 +673,23 @@ static struct slice first_line(struct slice s)
     return slice_take(s, slice_find(s, '\n'));
 }
 
+static void log_waiting(struct writer *w, const char *where)
+{
+    size_t count = spool_count(&w->spool);
+    struct out *out = log_begin(w->log, LOG_INFO, PREFIX);
+    out_u64(out, count);
+    out_text(out, count == 1 ? " window" : " windows");
+    out_text(out, where);
+    log_end(w->log);
+}
+
 static void drop(struct writer *w, size_t count, enum writer_drop why)
 {
     static const char *const texts[WRITER_DROPS] = {
         [WRITER_DROP_MEMORY] = "the buffer's memory is full",
         [WRITER_DROP_NO_BUFFER] = "buffer_size allows no more failed datapoints",
         [WRITER_DROP_REFUSED] = "InfluxDB will never take it",
+        [WRITER_DROP_STORAGE] = "the restart did not find its record, or the endpoints are others",
         [WRITER_DROP_STOPPED] = "stopped before InfluxDB took them",
         [WRITER_DROP_TOO_LONG] = "it is larger than the buffer",
     };

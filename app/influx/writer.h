@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "influx/batch.h"
 #include "influx/bisect.h"
+#include "influx/journal.h"
 #include "influx/spool.h"
 #include "metrics/metrics.h"
 #include "web/client.h"
@@ -34,7 +35,8 @@ enum writer_drop {
     WRITER_DROP_MEMORY,    /* the spool was full: the oldest left */
     WRITER_DROP_NO_BUFFER, /* a failed delivery, and buffer_size allows no more */
     WRITER_DROP_REFUSED,   /* InfluxDB will never take it */
-    WRITER_DROP_STOPPED,   /* still waiting at the end of a stop */
+    WRITER_DROP_STOPPED,   /* still waiting at the end of a stop, and no storage to wait in */
+    WRITER_DROP_STORAGE,   /* a restart did not find its record, or not the series that it names */
     WRITER_DROP_TOO_LONG,  /* longer than the whole spool */
     WRITER_DROPS,
 };
@@ -66,12 +68,14 @@ struct writer {
     uint32_t retry_after_s;
     char version[24]; /* of the server, when it says so */
     size_t answer_len;
-    char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body, or of where to, for the log */
+    char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body or Location, for the log */
 
     unsigned failures;      /* in a row */
     bool slow;              /* trying again soon is of no use */
     unsigned logged_status; /* of the last failure that was logged at full length */
     struct spool spool;
+    struct journal journal; /* the same windows in storage, when there is one */
+    const struct port_storage *storage;
     uint64_t windows_produced;
     uint64_t windows_written;
     uint64_t windows_dropped;
@@ -93,13 +97,17 @@ void writer_init(struct writer *writer, const struct config_influx *influx,
 /* Shows the counters below limpet.influx.; both must stay. Before the
  * first reader of the table; the writer may still be all zero. */
 void writer_add_values(const struct writer *writer, struct metrics *metrics);
-/* Start: the ping, and the first push after one ttl. After writer_set_time. */
+/* With storage windows, counters and sequence numbers go on over restarts, whatever the way they
+ * come. It must stay. Before writer_start. */
+void writer_use_storage(struct writer *writer, const struct port_storage *storage);
+/* Start: what waits in storage comes back; the ping, and the first push after one ttl. After writer_set_time. */
 void writer_start(struct writer *writer);
 /* Once a turn, before timers and events. unix_ns 0: the wall clock is not known. */
 void writer_set_time(struct writer *writer, uint64_t now_ns, int64_t unix_ns);
 /* Right after metrics_tick() or metrics_close_window() closed a window. */
 void writer_window(struct writer *writer);
-/* Clean stop: pushes what waits, without resting and without trying again after a failure. */
+/* Clean stop: pushes what waits, without resting and without trying again after a failure. What is
+ * left waits in storage for the next start, or is dropped without one. */
 void writer_stop(struct writer *writer);
 void writer_give_up(
     struct writer *writer); /* the stop's deadline: counts and logs what is dropped */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum option { OPTION_CONFIG, OPTION_DEBUG, OPTION_PORT, OPTION_JSON, OPTION_HELP };
+enum option { OPTION_CONFIG, OPTION_DEBUG, OPTION_PORT, OPTION_STATE, OPTION_JSON, OPTION_HELP };
 
 struct option_row {
     const char *short_name;
@@ -15,6 +15,7 @@ static const struct option_row options[] = {
     {"-c", "--config", OPTION_CONFIG, true},
     {"-d", "--debug", OPTION_DEBUG, false},
     {"-p", "--port", OPTION_PORT, true},
+    {"-s", "--state", OPTION_STATE, true},
     {"--json", "--json", OPTION_JSON, false},
     {"-h", "--help", OPTION_HELP, false},
 };
@@ -26,7 +27,8 @@ struct command_row {
 };
 
 static const struct command_row commands[] = {
-    {"run", COMMAND_RUN, 1u << OPTION_CONFIG | 1u << OPTION_DEBUG | 1u << OPTION_PORT},
+    {"run", COMMAND_RUN,
+     1u << OPTION_CONFIG | 1u << OPTION_DEBUG | 1u << OPTION_PORT | 1u << OPTION_STATE},
     {"check", COMMAND_CHECK, 1u << OPTION_CONFIG | 1u << OPTION_JSON},
     {"version", COMMAND_VERSION, 0},
     {"--version", COMMAND_VERSION, 0},
@@ -36,7 +38,7 @@ static const struct command_row commands[] = {
 };
 
 #define USAGE                                                                                      \
-    "usage: limpetd run [-c FILE] [-d] [-p PORT]\n"                                                \
+    "usage: limpetd run [-c FILE] [-d] [-p PORT] [-s DIR]\n"                                       \
     "       limpetd check -c FILE [--json]\n"                                                     \
     "       limpetd version | help\n"
 
@@ -57,6 +59,8 @@ const char *const command_line_help =
     "  -d, --debug         log level DEBUG, and the endpoint /__debug/\n"
     "      --json          `check`: one JSON object on stdout, for machines\n"
     "  -p, --port PORT     the gateway's port, instead of the configuration's \"port\"\n"
+    "  -s, --state DIR     keep windows that InfluxDB has not taken yet in DIR, over restarts and\n"
+    "                      power cuts; without it they wait in memory\n"
     "\n"
     "signals:\n"
     "  SIGINT, SIGTERM     stop cleanly: close the listeners, finish running requests, push the "
@@ -160,6 +164,9 @@ static bool apply(struct command_line *line, enum option option, const char *val
         return true;
     case OPTION_JSON:
         line->json = true;
+        return true;
+    case OPTION_STATE:
+        line->state_path = value;
         return true;
     case OPTION_PORT:
         return parse_port(&line->port, value) ? true

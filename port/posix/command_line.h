@@ -11,6 +11,7 @@ enum command { COMMAND_RUN, COMMAND_CHECK, COMMAND_VERSION, COMMAND_HELP };
 struct command_line {
     enum command command;
     const char *config_path; /* argv's; NULL: not given */
+    const char *state_path;  /* argv's; NULL: not given */
     bool debug;
     bool json;
     uint16_t port; /* 0: not given */

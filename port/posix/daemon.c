@@ -162,6 +162,7 @@ static bool start_core(struct daemon *d, uint32_t network_ip4, int argc, char *c
         .loopback_ip4 = slirp_netif_loopback_ip4(network_ip4),
         .argv = (const char *const *)argv,
         .argc = argc,
+        .storage = d->storage,
     };
     int err = app_init(d->app, &options, &now);
     if (err != LIMPET_OK) {

@@ -8,6 +8,7 @@
 /* For static placement, zero-initialised; do not touch the fields. */
 struct daemon {
     struct app *app;
+    const struct port_storage *storage; /* set it before daemon_run; NULL = none */
     struct log log; /* the port's own lines */
     struct slirp_netif netif;
     unsigned turns_without_poll;

@@ -3,6 +3,7 @@
 #include "command_line.h"
 #include "config_file.h"
 #include "daemon.h"
+#include "file_storage.h"
 
 #include "lwip/init.h"
 
@@ -12,6 +13,7 @@
 /* Hundreds of MB of address space, a few MB of memory: pages that nothing touches cost nothing. */
 static struct app app;
 static struct daemon instance;
+static struct file_storage state;
 
 static int run(const struct command_line *line, int argc, char *const argv[])
 {
@@ -28,6 +30,12 @@ static int run(const struct command_line *line, int argc, char *const argv[])
     }
     if (line->port != 0) {
         config_override_port(&app.config, line->port);
+    }
+    if (line->state_path != NULL) {
+        if (!file_storage_open(&state, line->state_path)) {
+            return 1;
+        }
+        instance.storage = &state.storage;
     }
     return daemon_run(&instance, &app, argc, argv);
 }

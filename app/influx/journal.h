@@ -1,0 +1,75 @@
+/* What has to survive a restart: window records and counters, as a log on NOR-like storage.
+ *
+ * Sectors are used in rotation, entries are appended, nothing is written twice. An entry is whole
+ * or it is not there (CRC); a sector begins with a head (its place in the order, the configuration's
+ * fingerprint) and with the counters. A cut at any byte of a write that was not synced leaves every
+ * entry before it. Opening never fails on what it finds: what cannot be read does not count, and a
+ * sector whose end is not clean is left alone until its turn to be erased. When the log comes round
+ * to records that still wait they leave the storage, not the RAM. */
+#ifndef LIMPET_INFLUX_JOURNAL_H
+#define LIMPET_INFLUX_JOURNAL_H
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "port/port.h"
+
+/* Reasons for which windows are lost, at most. */
+#define JOURNAL_DROPS 8u
+
+/* Part of every sector's start, and written whenever a number has moved. */
+struct journal_counters {
+    uint64_t left_seq; /* windows up to this one wait no more */
+    uint64_t produced;
+    uint64_t written;
+    uint64_t last_stamp_s; /* of the newest window, seconds since 1970 */
+    uint64_t dropped[JOURNAL_DROPS];
+};
+
+/* For static placement; read the counters, do not touch the fields. */
+struct journal {
+    const struct port_storage *storage; /* NULL: off, everything below does nothing */
+    uint32_t fingerprint;
+    uint32_t sector;       /* that is written to */
+    uint32_t at;           /* offset in it of the next entry */
+    uint32_t sector_order; /* 1, 2, 3 ... */
+    struct journal_counters counters;
+    uint64_t records;  /* written to storage since the start */
+    uint64_t erased;   /* sectors */
+    uint64_t failures; /* of the storage, and records that no sector can hold */
+};
+
+/* Where a record lies. */
+struct journal_record {
+    uint64_t seq;
+    uint32_t at; /* of its bytes */
+    uint32_t len;
+    uint32_t crc;
+};
+
+struct journal_cursor {
+    uint32_t order; /* of the sector */
+    uint32_t sector;
+    uint32_t at;
+    bool inside;
+};
+
+/* Reads the counters (0 at the first start), then goes on where the log ends. `storage` must stay;
+ * NULL = off. */
+void journal_open(struct journal *journal, const struct port_storage *storage,
+                  uint32_t fingerprint);
+/* Records of this configuration that still wait, oldest first; cursor all zero at first. */
+bool journal_next(const struct journal *journal, struct journal_cursor *cursor,
+                  struct journal_record *record);
+/* `place` has room for record->len. LIMPET_ERR_IO: cannot be read, or is not what was written. */
+LIMPET_WARN_UNUSED
+int journal_read(const struct journal *journal, const struct journal_record *record, void *place);
+
+/* A new window, and everything before it: is in storage for certain when this returns, or counts in
+ * `failures`. */
+void journal_append(struct journal *journal, uint64_t seq, struct slice record);
+/* The counters have moved. Not synced: the next record does that. When a cut loses it, windows are
+ * sent again, which are the same points. */
+void journal_note(struct journal *journal, const struct journal_counters *counters);
+void journal_sync(struct journal *journal); /* clean stop */
+
+#endif
