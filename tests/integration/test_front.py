@@ -1,4 +1,5 @@
 """Raw bytes on the wire of the running daemon: what is refused, how connections end, full slots."""
+import contextlib
 import glob
 import os
 import socket
@@ -125,15 +126,17 @@ def test_full_slots():
                 held.append(connect(limpetd.port))
                 held[-1].sendall(HEALTH[:-2])
             def is_full():
-                return status_of(talk(limpetd.port, HEALTH[:-4] + b"\r\nConnection: close\r\n\r\n")) \
-                    == "503"
-            lib.wait_until(is_full, "503 when all slots are taken")
-            assert b"\r\nRetry-After: 1\r\n" in talk(limpetd.port, HEALTH)
+                answer = talk(limpetd.port, HEALTH[:-4] + b"\r\nConnection: close\r\n\r\n")
+                return answer if status_of(answer) == "503" else None
+            refusal = lib.wait_until(is_full, "503 when all slots are taken")
+            assert b"\r\nRetry-After: 1\r\n" in refusal, refusal
             assert limpetd.stats()["cmdline"][1] == "run"
             for client in held:
-                client.sendall(b"\r\n")
+                with contextlib.suppress(OSError):
+                    client.sendall(b"\r\n")
+            # On a slow machine the first ones were held for longer than a head may take.
             for client in held:
-                assert client.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+                assert client.recv(1000).startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 408 "))
             # All are idle now: the one that is idle for longest makes room.
             assert limpetd.get("/__health").status == 200
         finally:
