@@ -408,14 +408,14 @@
 /* Encrypted connections to backends and InfluxDB at the same time. 1..1024. A transport, the two
  * buffers below and about 700 B each (400 B on 32 bit), plus their part of the arena. */
 #ifndef LIMPET_TLS_CONNS
-#define LIMPET_TLS_CONNS LIMPET_BACKEND_CONNS
+#define LIMPET_TLS_CONNS 64u
 #endif
 
 /* Bytes of mbedTLS's arena, the only heap there is. Measured on 64 bit: a handshake with a chain
  * of 3 certificates of RSA-4096 on both sides peaks at 66 kB, of which 17 kB stay (our own chain
  * and key) and 24 kB are the two lengths below; one with a chain of P-256 at 40 kB. An open
- * connection keeps the two lengths and 5 kB. 40 KiB..1 GiB. Untouched pages cost nothing on
- * Linux. */
+ * connection keeps the two lengths and 5 kB. 40 KiB..1 GiB. mbedTLS clears it at the start, so
+ * that it costs its pages on Linux too. */
 #ifndef LIMPET_TLS_ARENA_LEN
 #define LIMPET_TLS_ARENA_LEN (64u * 1024u + LIMPET_TLS_CONNS * 56u * 1024u)
 #endif

@@ -100,7 +100,8 @@ void writer_add_values(const struct writer *writer, struct metrics *metrics);
 /* With storage windows, counters and sequence numbers go on over restarts, whatever the way they
  * come. It must stay. Before writer_start. */
 void writer_use_storage(struct writer *writer, const struct port_storage *storage);
-/* Start: what waits in storage comes back; the ping, and the first push after one ttl. After writer_set_time. */
+/* Start: what waits in storage comes back; the ping, and the first push between one ttl and two.
+ * After writer_set_time. */
 void writer_start(struct writer *writer);
 /* Once a turn, before timers and events. unix_ns 0: the wall clock is not known. */
 void writer_set_time(struct writer *writer, uint64_t now_ns, int64_t unix_ns);

@@ -216,10 +216,12 @@ def test_text_that_is_no_json():
             (b'{"a":"\t"}', 1), (b'{"a":"\xff"}', 1), (b'{"a":"\xc0\x80"}', 1),
             (b'{"a":"\xed\xa0\x80"}', 1), (b'{"a":1}\n}', 2), (b'{"a":1} x', 1),
             (b"{\n // no\n}", 2), (b"\xef\xbb\xbf{}", 1), (b'{"a":"b', 1), (b"[" * 33, 1),
-            (b'{"a":1}\x00', 1), (b'\n\n{"a":"\\ud800"}', 3)]
+            (b'{"a":1}\x00', 1)]
     for text, line in rows:
         found = errors(text)
         assert len(found) == 1 and found[0][0] == line and found[0][1] == "", (text, found)
+    # JSON by its grammar, but no text: the path can be named.
+    assert [(line, path) for line, path, _ in errors(b'\n\n{"a":"\\ud800"}')] == [(3, "a")]
 
 
 # ---- What was understood -------------------------------------------------------------------------
