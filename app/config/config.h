@@ -39,8 +39,8 @@ struct config_host {
 /* One piece of a url_pattern or of an endpoint path. The pieces in their order are the whole text:
  * "/p/{id}/x" is TEXT "/p/", PARAM "id", TEXT "/x". A param of an endpoint fills the segment
  * between two slashes. In a url_pattern a piece ends before the first '?', the first byte of the
- * next. {resp0_a.b} of a sequential endpoint is RESPONSE: the value at "a.b" in the answer of backend
- * 0. */
+ * next. {resp0_a.b} of a sequential endpoint is RESPONSE: the value at "a.b" in the answer of
+ * backend 0. */
 enum segment_kind { SEGMENT_TEXT, SEGMENT_PARAM, SEGMENT_RESPONSE };
 struct config_segment {
     enum segment_kind kind;

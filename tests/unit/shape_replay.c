@@ -2,8 +2,8 @@
  *
  * Input, as often as it comes: a line "CONFIG_LEN SIZE LEN LEN ...", then the configuration, then
  * the bodies: of backend 0, 1, ... of the first endpoint. Output: a line "LEN" and the shaped body
- * for each, or "-" when it is refused; then "merged LEN" and the objects as they stand in one merged
- * answer, one after the other. SIZE: bytes of each buffer. */
+ * for each, or "-" when it is refused; then "merged LEN" and the objects as they stand in one
+ * merged answer, one after the other. SIZE: bytes of each buffer. */
 #include "config/config.h"
 #include "gateway/shape.h"
 
