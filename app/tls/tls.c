@@ -70,8 +70,8 @@ void tls_init(struct tls *tls, struct net *net, struct log *log)
     }
 }
 
-/* PSA keeps the block of its first keys for ever: let it lie at the arena's start, not in the middle
- * of what the first handshake leaves. */
+/* PSA keeps the block of its first keys for ever: let it lie at the arena's start, not in the
+ * middle of what the first handshake leaves. */
 static bool take_first_keys(void)
 {
     psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;

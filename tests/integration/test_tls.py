@@ -745,13 +745,13 @@ def test_cut_body_is_an_error():
 def test_long_chain_and_client_certificate():
     """Three certificates of RSA-4096 on both sides: what the arena is sized by."""
     with folder() as path:
-        names = ("root", "middle", "server", "client")
+        names = ("authority", "own")  # two, because RSA-4096 keys take seconds
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             keys = dict(zip(names, pool.map(lambda name: pki.Key(path, "long-" + name, "rsa4096"), names)))
-        root = pki.authority("long root", keys["root"])
-        middles = [pki.authority("long middle", keys["middle"], root)]
-        chain = [pki.leaf(keys["server"], middles[0]), *middles, root]
-        own = [pki.leaf(keys["client"], middles[0], usages=("clientAuth",)), *middles, root]
+        root = pki.authority("long root", keys["authority"])
+        middles = [pki.authority("long middle", keys["authority"], root)]
+        chain = [pki.leaf(keys["own"], middles[0]), *middles, root]
+        own = [pki.leaf(keys["own"], middles[0], usages=("clientAuth",)), *middles, root]
         world = type("World", (), {})()
         world.ca_file = os.path.join(path, "long-ca.pem")
         own_file = os.path.join(path, "own.pem")
@@ -760,8 +760,8 @@ def test_long_chain_and_client_certificate():
         with open(own_file, "w", encoding="ascii") as file:
             file.writelines(certificate.pem() for certificate in own)
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-            settings = context(path, chain, keys["server"], version, client_ca=world.ca_file)
-            identity = [{"certificate": own_file, "private_key": keys["client"].path}]
+            settings = context(path, chain, keys["own"], version, client_ca=world.ca_file)
+            identity = [{"certificate": own_file, "private_key": keys["own"].path}]
             with OneAnswer(settings) as server:
                 with lib.Limpetd(backend_config(world, server, client_certs=identity)) as daemon:
                     assert [daemon.get("/0").status for _ in range(3)] == [200] * 3

@@ -69,9 +69,10 @@ static void make_certificates(void)
     run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key"
         " -out ca.pem -subj /CN=root -days 300");
     run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout own.key"
-        " -out own.csr -subj /CN=somebody && echo subjectAltName=DNS:*.example.test,DNS:Plain.test,IP:192.0.2.7"
-        " > names && openssl x509 -req -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial"
-        " -days 100 -extfile names -out own.pem");
+        " -out own.csr -subj /CN=somebody");
+    run("echo subjectAltName=DNS:*.example.test,DNS:Plain.test,IP:192.0.2.7 > names");
+    run("openssl x509 -req -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 100"
+        " -extfile names -out own.pem");
     char path[128];
     snprintf(path, sizeof(path), "%s/ca.pem", world.folder);
     FILE *file = fopen(path, "r");
