@@ -62,8 +62,8 @@ static void on_gone(void *ctx, struct server_conn *c, int err)
     }
 }
 
-/* The reference serves /__stats and redirects the form with a slash; its documentation names the form
- * with the slash. Both are served. */
+/* The reference serves /__stats and redirects the form with a slash; its documentation names the
+ * form with the slash. Both are served. */
 static bool is_stats_path(struct slice path)
 {
     return slice_equal(path, SLICE_LIT("/__stats")) || slice_equal(path, SLICE_LIT("/__stats/"));

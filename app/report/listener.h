@@ -1,7 +1,7 @@
 /* The metrics listener: GET and HEAD of /__stats and /__stats/ on a server of its own.
  *
- * Other paths are 404, other methods 405 with Allow. One reader of the table a connection, so a slot of
- * the listener is all that an answer needs. */
+ * Other paths are 404, other methods 405 with Allow. One reader of the table a connection, so a
+ * slot of the listener is all that an answer needs. */
 #ifndef LIMPET_REPORT_LISTENER_H
 #define LIMPET_REPORT_LISTENER_H
 
@@ -23,7 +23,8 @@ struct report {
     struct report_answer answers[LIMPET_STATS_CONNS];
 };
 
-/* When every series is opened and every value added. `argv` (argc strings) and `metrics` must stay. */
+/* When every series is opened and every value added. `argv` (argc strings) and `metrics` must stay.
+ */
 void report_init(struct report *report, struct metrics *metrics, const char *const *argv, int argc);
 /* The handler to give to server_init, for a server of at most LIMPET_STATS_CONNS connections. */
 struct server_handler report_handler(struct report *report);
