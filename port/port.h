@@ -12,11 +12,11 @@
 
 /* Read once a frame batch by the port's loop and passed down. */
 struct port_time {
-    uint64_t mono_ns; /* since boot or any fixed point; never goes back; resolution 1 us or better */
+    uint64_t mono_ns; /* since boot or any fixed point; never goes back; 1 us or better */
     int64_t unix_ns;  /* wall clock, ns since 1970; 0 while it is not known */
 };
 
-/* Seed and nonce material from a real source (getrandom, TRNG, stored seed). False: none available. */
+/* Seed and nonce material from a real source (getrandom, TRNG, stored seed). False: none. */
 LIMPET_WARN_UNUSED
 bool port_entropy(void *buf, size_t len);
 

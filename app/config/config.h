@@ -207,8 +207,8 @@ struct config_finding {
 };
 typedef void (*config_report_fn)(void *ctx, const struct config_finding *finding);
 
-/* Loads and checks. `scratch` (findings and cJSON's tree, any alignment) is free again on return, and
- * what was used of it is zero: it may overlay memory that the start of the application finds zeroed.
+/* Loads and checks. `scratch` (findings and cJSON's tree, any alignment) is free again on return,
+ * and what was used of it is zero: it may overlay memory that the application finds zeroed.
  * Every error is reported, in the order of the text; of more than LIMPET_FINDINGS_MAX findings the
  * rest is counted ("and 3 more errors"). Returns LIMPET_OK, or LIMPET_ERR_SYNTAX (no JSON),
  * LIMPET_ERR_RANGE (at least one error was reported), LIMPET_ERR_FULL (scratch too small, or the

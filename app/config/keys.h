@@ -264,7 +264,7 @@ struct key {
     X(INFLUX_DB, "db", STRING, "\"krakend\"", "not empty")                                        \
     X(INFLUX_USERNAME, "username", STRING, "\"\"", "")                                            \
     X(INFLUX_PASSWORD, "password", SECRET, "\"\"", "")                                            \
-    X(INFLUX_TOKEN, "token", SECRET, "\"\"", "printable ASCII without spaces")                      \
+    X(INFLUX_TOKEN, "token", SECRET, "\"\"", "printable ASCII without spaces")                    \
     X(INFLUX_ORG, "org", STRING, "\"\"", "")                                                      \
     X(INFLUX_BUCKET, "bucket", STRING, "\"\"", "")                                                \
     X(INFLUX_BUFFER_SIZE, "buffer_size", NUMBER, "0", "0..4294967295 points")                     \

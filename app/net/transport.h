@@ -79,8 +79,8 @@ LIMPET_WARN_UNUSED
 size_t transport_write(struct transport *t, const char *bytes, size_t len, bool more);
 size_t transport_write_room(const struct transport *t); /* bytes that a write would take now */
 void transport_flush(struct transport *t); /* send what is queued; once after a series of writes */
-/* Sends what was written, then FIN; what is unread or still comes is dropped. The slot is given back
- * at once and `t` must not be used again. A peer that does not take the rest within
+/* Sends what was written, then FIN; what is unread or still comes is dropped. The slot is given
+ * back at once and `t` must not be used again. A peer that does not take the rest within
  * LIMPET_LINGER_TIMEOUT_MS is reset. */
 void transport_close(struct transport *t);
 /* RST, slot given back at once. No event follows. */

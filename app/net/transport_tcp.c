@@ -380,8 +380,8 @@ static struct tcp_pcb *detach(struct transport *t)
 
 /* lwIP goes on alone: sends the rest and FIN, then waits in its closing states. What still comes is
  * read away: tcp_close would answer it with RST, and a client that is sending when we refuse its
- * request would lose the answer (RFC 9112 section 9.6). A peer with a closed window that answers the
- * probes could keep it there for ever, so on_linger ends it; and at the lowest priority a new
+ * request would lose the answer (RFC 9112 section 9.6). A peer with a closed window that answers
+ * the probes could keep it there for ever, so on_linger ends it; and at the lowest priority a new
  * connection may take its pcb earlier. */
 static void op_close(struct transport *t)
 {

@@ -279,7 +279,7 @@ void slirp_netif_wait(struct slirp_netif *n, int wake_fd, uint64_t timeout_ns)
     uint32_t slirp_ms = timer_ms < wanted_ms ? timer_ms : wanted_ms;
     n->fds[0] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
     fill_fds(n, &slirp_ms);
-    if (!n->host_write_waits) {
+    if (!n->host_write_waits && n->open_count > n->open_max / 2) {
         end_closed(n);
     }
     if (slirp_ms < wanted_ms) {

@@ -428,6 +428,7 @@ def main(module):
     names = sys.argv[1:] or [name for name, value in module.items()
                              if name.startswith("test_") and callable(value)]
     failed = 0
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's SIG_IGN would pass on to the daemon
     for name in names:
         start = time.monotonic()
         try:

@@ -1,5 +1,6 @@
-/* Records the 64-bit integers on standard input (bytes or ns, in the machine's byte order) in one histogram
- * and prints its summary: a name and a number a line, doubles exactly (%a). For test_histogram_oracle.py. */
+/* Records the 64-bit integers on standard input (bytes or ns, in the machine's byte order) in one
+ * histogram and prints its summary: a name and a number a line, doubles exactly (%a). For
+ * test_histogram_oracle.py. */
 #include "metrics/histogram.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* From the metrics table through the record to line protocol, against the text that the reference writes
- * (reference table "Exact lines"). */
+/* From the metrics table through the record to line protocol, against the text that the reference
+ * writes (reference table "Exact lines"). */
 #include "check.h"
 #include "influx/lines.h"
 #include "metrics/registry.h"
@@ -72,7 +72,7 @@ static void close_window(void)
     CHECK(metrics_tick(&metrics, metrics_next_tick_ns(&metrics)));
 }
 
-/* ---- What a window says ----------------------------------------------------------------------- */
+/* ---- What a window says ---------------------------------------------------------------------- */
 
 static void test_requests(void)
 {
@@ -92,7 +92,8 @@ static void test_requests(void)
     check_line(text, "requests,complete=true,error=false,host=vm,layer=backend,"
                      "name=/echo/{{.Name}}/x?id\\={{.Id}} max=4000000i,mean=3000000i,min=2000000i,"
                      "p0.1=2000000,p0.25=2000000,p0.5=3000000,p0.75=4000000,p0.9=4000000,"
-                     "p0.95=4000000,p0.99=4000000,stddev=1000000i,variance=1000000000000i 1795339220");
+                     "p0.95=4000000,p0.99=4000000,stddev=1000000i,variance=1000000000000i "
+                     "1795339220");
     metrics_record_proxy(&metrics, s, true, false, 1);
     close_window();
     text = window(SLICE_LIT("vm"));
@@ -133,7 +134,8 @@ static void test_service(void)
     const char *text = window(SLICE_LIT("vm"));
     check_line(text, "debug,host=vm GCStats.LastGC=0i,GCStats.NumGC=0i,GCStats.PauseTotal=0i "
                      "1795339220");
-    const char *runtime = strstr(text, "runtime,host=vm MemStats.Alloc=4711i,MemStats.BuckHashSys=0i,");
+    const char *runtime =
+        strstr(text, "runtime,host=vm MemStats.Alloc=4711i,MemStats.BuckHashSys=0i,");
     CHECK(runtime != NULL);
     CHECK(strstr(text, ",NumCgoCall=0i,NumGoroutine=0i,NumThread=0i 1795339220\n") != NULL);
     CHECK(strstr(text, "GCCPUFraction") == NULL);
@@ -172,7 +174,7 @@ static void test_fields_sorted(void)
     CHECK_EQ_UINT(fields, 28);
 }
 
-/* ---- Escapes ---------------------------------------------------------------------------------- */
+/* ---- Escapes --------------------------------------------------------------------------------- */
 
 static void check_tag(const char *value, const char *want)
 {
@@ -197,7 +199,7 @@ static void test_escapes(void)
     check_tag("\xc3\xa4", "\xc3\xa4");
 }
 
-/* ---- Records ---------------------------------------------------------------------------------- */
+/* ---- Records --------------------------------------------------------------------------------- */
 
 static void test_record_head(void)
 {
