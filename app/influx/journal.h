@@ -5,8 +5,8 @@
  * configuration's fingerprint) and with the counters. A cut at any byte of a write that was not
  * synced leaves every entry before it. Opening never fails on what it finds: what cannot be read
  * does not count, and a sector whose end is not clean is left alone until its turn to be
- * erased. When the log comes round to records that still wait they leave the storage, not the RAM. */
-#ifndef LIMPET_INFLUX_JOURNAL_H
+ * erased. When the log comes round to records that still wait they leave the storage, not the
+ * RAM. */
 #define LIMPET_INFLUX_JOURNAL_H
 
 #include "base/err.h"
