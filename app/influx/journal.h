@@ -7,6 +7,7 @@
  * does not count, and a sector whose end is not clean is left alone until its turn to be
  * erased. When the log comes round to records that still wait they leave the storage, not the
  * RAM. */
+#ifndef LIMPET_INFLUX_JOURNAL_H
 #define LIMPET_INFLUX_JOURNAL_H
 
 #include "base/err.h"
