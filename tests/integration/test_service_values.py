@@ -236,7 +236,8 @@ def test_random_paths():
         keys, memory = daemon.stats().keys(), daemon.memory_kb()
         send(count)
         assert daemon.stats().keys() == keys
-        assert daemon.memory_kb() <= memory + 256, (memory, daemon.memory_kb())
+        if "asan" not in lib.LIMPETD:  # the sanitizer's own memory grows
+            assert daemon.memory_kb() <= memory + 256, (memory, daemon.memory_kb())
 
 
 if __name__ == "__main__":
