@@ -13,10 +13,9 @@ KEYS_SECTIONS(X)
 #undef OTHER
 #undef USED
 
-#define ALIAS_SIZE 64
 static const struct alias {
-    char old[ALIAS_SIZE];
-    char name[KEY_NAME_SIZE];
+    const char *old;
+    const char *name;
 } aliases[] = {
 #define X(old, name) {old, name},
     KEYS_ALIASES(X)
@@ -82,7 +81,7 @@ const struct key *keys_nearest(enum section section, struct slice name)
     const struct key *keys = keys_of(section, &count);
     const struct key *nearest = NULL;
     size_t distance_min = SIZE_MAX;
-    if (name.len >= KEY_NAME_SIZE) {
+    if (name.len > KEY_NAME_LEN_MAX) {
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
@@ -120,8 +119,8 @@ static size_t min3(size_t a, size_t b, size_t c)
  * string alignment). Row i holds the distances of a's first i letters; three rows are enough. */
 static size_t edit_distance(struct slice a, struct slice b)
 {
-    uint8_t rows[3][KEY_NAME_SIZE];
-    assert(a.len < KEY_NAME_SIZE && b.len < KEY_NAME_SIZE);
+    uint8_t rows[3][KEY_NAME_LEN_MAX + 1];
+    assert(a.len <= KEY_NAME_LEN_MAX && b.len <= KEY_NAME_LEN_MAX);
     for (size_t j = 0; j <= b.len; j++) {
         rows[0][j] = (uint8_t)j;
     }

@@ -35,12 +35,10 @@ enum key_status {
     KEY_RENAMED,   /* a name of an older syntax */
 };
 
-/* Arrays, not pointers: the tables need no relocation and stay in flash or in shared pages. */
-#define KEY_NAME_SIZE 40
-#define KEY_FALLBACK_SIZE 20
+#define KEY_NAME_LEN_MAX 39
 struct key {
-    char name[KEY_NAME_SIZE];
-    char fallback[KEY_FALLBACK_SIZE]; /* the default as JSON */
+    const char *name;
+    const char *fallback; /* the default as JSON */
     uint8_t type;
     uint8_t status;
 };
