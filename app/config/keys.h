@@ -50,7 +50,7 @@ struct key {
     X(ROOT_VERSION, "version", NUMBER, "", "3, required")                                         \
     X(ROOT_PORT, "port", NUMBER, "8080", "1..65535")                                              \
     X(ROOT_LISTEN_IP, "listen_ip", STRING, "\"\"", "IPv4 address, localhost; empty = all")        \
-    X(ROOT_TIMEOUT, "timeout", DURATION, "\"2s\"", "1ms..1000h; 0s = default")                    \
+    X(ROOT_TIMEOUT, "timeout", DURATION, "\"2s\"", "1ns..1000h; 0s = default")                    \
     X(ROOT_CACHE_TTL, "cache_ttl", DURATION, "\"0s\"", "0s, 1s..1000h")                           \
     X(ROOT_HOST, "host", STRINGS, "[]", "hosts")                                                  \
     X(ROOT_OUTPUT_ENCODING, "output_encoding", STRING, "\"json\"",                                 \
@@ -90,7 +90,7 @@ struct key {
 #define KEYS_ENDPOINT(X)                                                                          \
     X(ENDPOINT_ENDPOINT, "endpoint", STRING, "", "path, required")                                \
     X(ENDPOINT_METHOD, "method", STRING, "\"GET\"", "GET, POST, PUT, PATCH, DELETE")              \
-    X(ENDPOINT_TIMEOUT, "timeout", DURATION, "", "1ms..1000h; 0s = default")                      \
+    X(ENDPOINT_TIMEOUT, "timeout", DURATION, "", "1ns..1000h; 0s = default")                      \
     X(ENDPOINT_CACHE_TTL, "cache_ttl", DURATION, "", "0s, 1s..1000h; 0s = default")               \
     X(ENDPOINT_OUTPUT_ENCODING, "output_encoding", STRING, "",                                    \
       "json, no-op, string, json-collection")                                                     \
@@ -122,6 +122,7 @@ struct key {
     X("disable_host_sanitize", BOOL, LATER, "false")                                              \
     X("sd", STRING, LATER, "\"static\"")                                                          \
     X("sd_scheme", STRING, NO_EFFECT, "")                                                         \
+    X("timeout", DURATION, NO_EFFECT, "")                                                         \
     X("blacklist", STRINGS, RENAMED, "deny")                                                      \
     X("whitelist", STRINGS, RENAMED, "allow")
 

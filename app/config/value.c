@@ -98,7 +98,7 @@ bool value_text(struct loader *l, struct node node, struct slice *value)
 
 void value_timeout_ms(struct loader *l, struct node node, uint32_t *value)
 {
-    uint64_t ns = duration_ns(l, node, LIMPET_MS_TO_NS(1));
+    uint64_t ns = duration_ns(l, node, 1);
     if (ns != 0) {
         *value = (uint32_t)((ns + LIMPET_MS_TO_NS(1) - 1) / LIMPET_MS_TO_NS(1));
     }

@@ -244,6 +244,9 @@ static void test_inherited(void)
     CHECK_EQ_INT(config.backends[1].method, METHOD_DELETE);
     CHECK_EQ_INT(config.backends[1].encoding, ENCODING_JSON);
     CHECK_SLICE(config.backends[1].metric_name, "/%7b[x]?a[]=1");
+
+    load("{'version': 3, 'endpoints': [], 'timeout': '150us'}");
+    CHECK_EQ_UINT(config.timeout_ms, 1);
 }
 
 static void test_older_names(void)
