@@ -54,7 +54,7 @@ function(limpet_unit_test)
     set_target_properties(${TEST_NAME} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
     add_test(NAME ${TEST_NAME} COMMAND ${TEST_NAME})
-    set_tests_properties(${TEST_NAME} PROPERTIES TIMEOUT 300)
+    set_tests_properties(${TEST_NAME} PROPERTIES TIMEOUT 900)
 endfunction()
 
 # limpet_fuzz_target(NAME fuzz_message [SOURCES FILE...] [LIBS limpet_web...])
@@ -89,7 +89,7 @@ function(limpet_fuzz_target)
     add_test(NAME ${FUZZ_NAME}
         COMMAND ${FUZZ_NAME} -seed=1 -runs=50000 -max_len=4096 "-artifact_prefix=${scratch}/crash-"
             ${dirs})
-    set_tests_properties(${FUZZ_NAME} PROPERTIES TIMEOUT 300)
+    set_tests_properties(${FUZZ_NAME} PROPERTIES TIMEOUT 900)
 endfunction()
 
 # The sources of a test: the default, or those named, looked up in tests/.

@@ -35,7 +35,7 @@ LIMPETD = os.environ.get("LIMPETD") or os.path.join(ROOT, "build", "posix", "lim
 FULL = bool(os.environ.get("LIMPET_FULL"))
 
 # How long anything may take before a test gives up on it: a loaded machine, with sanitizers.
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 # A backend that refuses every connection (port 10 is assigned to nobody).
 NOBODY = "http://127.0.0.1:10"
