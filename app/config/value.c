@@ -79,9 +79,10 @@ void value_interval_ns(struct loader *l, struct node node, uint64_t min_ns, uint
     }
 }
 
+/* An element of a list may have another type: section_read() has reported it. */
 bool value_text(struct loader *l, struct node node, struct slice *value)
 {
-    if (!node_ok(node)) {
+    if (!cJSON_IsString(node.item)) {
         return false;
     }
     struct slice s = node_string(node);

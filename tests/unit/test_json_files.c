@@ -1,5 +1,7 @@
 /* Replays tests/regress/json: "ok-..." must be accepted, "bad-..." refused, also cut at each byte.
- */
+ *
+ * test_json_files FOLDER VALID INVALID replays a folder of JSONTestSuite instead: "y_..." must be
+ * accepted, "n_..." refused, "i_..." may be either; of the first two there are at least so many. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/json.h"
 
@@ -12,17 +14,17 @@
 
 static char bytes[FILE_LEN_MAX];
 
-static struct slice read_file(const char *name)
+static struct slice read_file(const char *folder, const char *name)
 {
     char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", LIMPET_JSON_FILES, name);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *file = fopen(path, "rb");
     if (!CHECK(file != NULL)) {
         return SLICE_EMPTY;
     }
     size_t len = fread(bytes, 1, sizeof(bytes), file);
     fclose(file);
-    CHECK(len > 0 && len < sizeof(bytes));
+    CHECK(len < sizeof(bytes));
     return slice_of(bytes, len);
 }
 
@@ -39,7 +41,7 @@ static void count_members(struct slice value)
 
 static void replay(const char *name)
 {
-    struct slice text = read_file(name);
+    struct slice text = read_file(LIMPET_JSON_FILES, name);
     struct slice value;
     struct json_error error = {SIZE_MAX, NULL};
     bool good = strncmp(name, "ok-", 3) == 0;
@@ -60,17 +62,63 @@ static void replay(const char *name)
     }
 }
 
-int main(void)
+/* ---- JSONTestSuite -------------------------------------------------------------------------- */
+
+struct tally {
+    unsigned long valid;
+    unsigned long invalid;
+};
+
+static void replay_suite_file(const char *folder, const char *name, struct tally *tally)
 {
-    DIR *dir = opendir(LIMPET_JSON_FILES);
+    struct json_error error = {SIZE_MAX, NULL};
+    struct slice text = read_file(folder, name);
+    bool accepted = json_check(text, &error) > 0;
+    bool valid = strncmp(name, "y_", 2) == 0;
+    bool invalid = strncmp(name, "n_", 2) == 0;
+    CHECK(accepted || (error.text != NULL && error.offset <= text.len));
+    if (!CHECK(!(valid && !accepted) && !(invalid && accepted))) {
+        fprintf(stderr, "    %s: %s\n", name, accepted ? "accepted" : error.text);
+        return;
+    }
+    tally->valid += valid;
+    tally->invalid += invalid;
+}
+
+/* ---- Folders -------------------------------------------------------------------------------- */
+
+static void for_each_file(const char *folder, struct tally *suite)
+{
+    DIR *dir = opendir(folder);
     if (!CHECK(dir != NULL)) {
-        return check_result();
+        return;
     }
     for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (entry->d_name[0] != '.') {
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        if (suite != NULL) {
+            replay_suite_file(folder, entry->d_name, suite);
+        } else {
             replay(entry->d_name);
         }
     }
     closedir(dir);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 1) {
+        for_each_file(LIMPET_JSON_FILES, NULL);
+        return check_result();
+    }
+    if (!CHECK(argc == 4)) {
+        return check_result();
+    }
+    struct tally suite = {0, 0};
+    for_each_file(argv[1], &suite);
+    CHECK(suite.valid >= strtoul(argv[2], NULL, 10));
+    CHECK(suite.invalid >= strtoul(argv[3], NULL, 10));
+    printf("%lu valid texts accepted, %lu invalid ones refused\n", suite.valid, suite.invalid);
     return check_result();
 }
