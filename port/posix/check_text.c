@@ -134,6 +134,10 @@ static void text_influx(struct out *out, const struct config *config, const stru
     out_put(out, influx->base_path);
     out_text(out, v2 ? ", bucket \"" : ", database \"");
     out_put(out, v2 ? influx->bucket : influx->db);
+    if (v2 && influx->org.len > 0) {
+        out_text(out, "\", organization \"");
+        out_put(out, influx->org);
+    }
     if (v2) {
         out_text(out, "\", with a token, ");
     } else {
