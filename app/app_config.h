@@ -80,6 +80,17 @@
 #define LIMPET_FILTER_NODES_MAX (8u * LIMPET_BACKENDS_MAX)
 #endif
 
+/* Rate limits of endpoints (max_rate and client_max_rate count as one each) and backends together.
+ * 1..65535. 64 B each. */
+#ifndef LIMPET_RATES_MAX
+#define LIMPET_RATES_MAX (2u * LIMPET_ENDPOINTS_MAX + LIMPET_BACKENDS_MAX)
+#endif
+
+/* Circuit breakers. 1..65535. 72 B each (64 B on 32 bit). */
+#ifndef LIMPET_BREAKERS_MAX
+#define LIMPET_BREAKERS_MAX LIMPET_BACKENDS_MAX
+#endif
+
 /* Bytes of strings that config must keep and that do not stand verbatim in the text (unescaped
  * strings, metric names with {x} turned into :x or {{.X}}). 256..1 MiB. 1 B each. */
 #ifndef LIMPET_CONFIG_STRINGS_LEN_MAX
@@ -207,6 +218,12 @@
  * body's Content-Type and 30 B. 80..1024. Twice on the stack. */
 #ifndef LIMPET_ERROR_NAME_LEN_MAX
 #define LIMPET_ERROR_NAME_LEN_MAX 200u
+#endif
+
+/* Clients that client_max_rate remembers, of all endpoints together (one client of two endpoints
+ * counts twice): the least recent one leaves for a new one. 1..65535. 42 B each. */
+#ifndef LIMPET_LIMIT_CLIENTS
+#define LIMPET_LIMIT_CLIENTS 4096u
 #endif
 
 /* Redirects of a backend that one call follows (KrakenD follows 10). 0..255. */
@@ -603,6 +620,7 @@ _Static_assert(LIMPET_HEAD_LEN_MAX <= 65535u, "field offsets are 16 bit");
 _Static_assert(LIMPET_BACKENDS_MAX >= LIMPET_ENDPOINTS_MAX, "each endpoint has a backend at least");
 _Static_assert(LIMPET_WINDOW_HOLD_MS < 1000u, "points carry seconds");
 _Static_assert(LIMPET_STATUS_SLOTS <= 255u, "slots are counted in a byte");
+_Static_assert(LIMPET_LIMIT_CLIENTS <= 65535u, "clients are counted in 16 bit");
 _Static_assert(LIMPET_TLS_WRITE_LEN <= LIMPET_TLS_OUT_LEN, "what is gathered is one record");
 _Static_assert(LIMPET_STATS_PIECE_LEN >= 64u, "a value is never split");
 

@@ -77,6 +77,8 @@ static void fill_tables(const struct app *app, struct app_plan *plan)
         TABLE("list entries", c->name_count, LIMPET_NAMES_MAX, c->names),
         TABLE("filter keys", c->node_count > 0 ? c->node_count - 1u : 0u, LIMPET_FILTER_NODES_MAX,
               c->nodes),
+        TABLE("rate limits", c->rate_count, LIMPET_RATES_MAX, c->rates),
+        TABLE("circuit breakers", c->breaker_count, LIMPET_BREAKERS_MAX, c->breakers),
         TABLE("endpoint series", m->endpoints_needed, LIMPET_ENDPOINT_SERIES_MAX, m->endpoints),
         TABLE("proxy series", m->proxies_needed, LIMPET_PROXY_SERIES_MAX, m->proxies),
         TABLE("limpet values", m->values_needed, LIMPET_METRICS_VALUES, m->values),
@@ -86,6 +88,7 @@ static void fill_tables(const struct app *app, struct app_plan *plan)
         POOL("backend connections", LIMPET_BACKEND_CONNS, app->backend_conns),
         POOL("exchanges", LIMPET_EXCHANGES, app->gateway.exchanges),
         POOL("bodies", LIMPET_BODIES, app->gateway.bodies),
+        POOL("limited clients", LIMPET_LIMIT_CLIENTS, app->gateway.limits.clients.clients),
         POOL("stats answers", LIMPET_STATS_BUFFERS, app->report),
         POOL("influx buffer bytes", LIMPET_SPOOL_LEN, app->writer.spool.ring),
     };

@@ -19,7 +19,7 @@ struct app_plan_table {
     size_t bytes; /* of the whole table, used or not */
 };
 
-enum { APP_PLAN_TABLES = 20 };
+enum { APP_PLAN_TABLES = 23 };
 
 /* In a busy window each endpoint answers with two status codes, and each pipe and backend both
  * delivers and fails: real windows are shorter. */

@@ -47,12 +47,16 @@ static const struct metrics_value app_values[] = {
     GAUGE("backend.redirect_hosts_used", gateway.redirect_host_count),
     LIMIT("config.backends", LIMPET_BACKENDS_MAX),
     GAUGE("config.backends_used", config.backend_count),
+    LIMIT("config.breakers", LIMPET_BREAKERS_MAX),
+    GAUGE("config.breakers_used", config.breaker_count),
     LIMIT("config.endpoints", LIMPET_ENDPOINTS_MAX),
     GAUGE("config.endpoints_used", config.endpoint_count),
     LIMIT("config.host_refs", LIMPET_HOST_REFS_MAX),
     GAUGE("config.host_refs_used", config.host_ref_count),
     LIMIT("config.hosts", LIMPET_HOSTS_MAX),
     GAUGE("config.hosts_used", config.host_count),
+    LIMIT("config.rates", LIMPET_RATES_MAX),
+    GAUGE("config.rates_used", config.rate_count),
     LIMIT("config.segments", LIMPET_SEGMENTS_MAX),
     GAUGE("config.segments_used", config.segment_count),
     COUNTER("gateway.conns_accepted", gateway_server.accepted),
@@ -253,6 +257,7 @@ static struct memory sum_memory(const struct app *app)
     add(&sum, g->exchanges_used, LIMPET_EXCHANGES, sizeof(g->exchanges[0]));
     add(&sum, g->calls_used, LIMPET_BACKEND_CALLS, sizeof(g->calls[0]));
     add(&sum, g->bodies_used, LIMPET_BODIES, sizeof(g->bodies[0]));
+    add(&sum, g->limits.clients.used, LIMPET_LIMIT_CLIENTS, sizeof(g->limits.clients.clients[0]));
     add(&sum, app->metrics.pool.used, LIMPET_HISTOGRAMS, sizeof(app->metrics.slots[0]));
     sum.used += app->writer.spool.count;
     sum.used_bytes += app->writer.spool.used_bytes;

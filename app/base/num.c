@@ -69,6 +69,58 @@ int num_parse_hex(struct slice s, uint64_t max, uint64_t *v)
     return parse_base(s, 16, max, v);
 }
 
+/* Digits into *value; how many. LIMPET_ERR_RANGE: more than 18 that count. */
+static int take_digits(struct slice *s, uint64_t *value)
+{
+    int count = 0;
+    for (; s->len > 0 && is_digit(s->ptr[0]); *s = slice_skip(*s, 1)) {
+        if (*value >= UINT64_C(100000000000000000) || count == INT16_MAX) {
+            return LIMPET_ERR_RANGE;
+        }
+        *value = *value * 10 + (uint64_t)(s->ptr[0] - '0');
+        count++;
+    }
+    return count;
+}
+
+/* "e-7" and nothing behind it. */
+static int take_exponent(struct slice s, int *exponent)
+{
+    if (s.len == 0) {
+        *exponent = 0;
+        return LIMPET_OK;
+    }
+    bool mark = (s.ptr[0] | 0x20) == 'e';
+    s = slice_skip(s, 1);
+    bool minus = s.len > 0 && s.ptr[0] == '-';
+    bool sign = minus || (s.len > 0 && s.ptr[0] == '+');
+    uint64_t number = 0;
+    int err = num_parse_u64(slice_skip(s, sign), 999, &number);
+    *exponent = minus ? -(int)number : (int)number;
+    return mark ? err : LIMPET_ERR_SYNTAX;
+}
+
+int num_parse_decimal(struct slice s, uint64_t *value, int *exponent)
+{
+    int behind = 0;
+    *value = 0;
+    int before = take_digits(&s, value);
+    if (before > 0 && s.len > 0 && s.ptr[0] == '.') {
+        s = slice_skip(s, 1);
+        behind = take_digits(&s, value);
+        before = behind > 0 ? before : behind;
+    }
+    if (before <= 0 || behind < 0) {
+        return before < 0 || behind < 0 ? LIMPET_ERR_RANGE : LIMPET_ERR_SYNTAX;
+    }
+    int err = take_exponent(s, exponent);
+    *exponent -= behind;
+    for (; *value > 0 && *value % 10 == 0; *value /= 10) {
+        *exponent += 1;
+    }
+    return err;
+}
+
 /* ---- Durations ------------------------------------------------------------------------------ */
 
 /* Go's bound inside of ParseDuration; the sum itself must stay below it. */

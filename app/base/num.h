@@ -14,6 +14,10 @@ int num_parse_u64(struct slice s, uint64_t max, uint64_t *v);
 /* Hex digits only (chunk sizes, percent escapes). Same errors. */
 LIMPET_WARN_UNUSED
 int num_parse_hex(struct slice s, uint64_t max, uint64_t *v);
+/* A number as JSON writes it, without sign: value x 10^exponent, without zeros at the end of value.
+ * LIMPET_ERR_SYNTAX; LIMPET_ERR_RANGE: more than 18 digits, or an exponent beyond 999. */
+LIMPET_WARN_UNUSED
+int num_parse_decimal(struct slice s, uint64_t *value, int *exponent);
 /* Go's time.ParseDuration without sign: "1h30m", "1.5s", "250ms", units ns us (u+00B5 s, u+03BC
  * s) ms s m h. "0" is allowed as in Go. LIMPET_ERR_SYNTAX (no unit, unknown unit, empty),
  * LIMPET_ERR_RANGE (> int64). */

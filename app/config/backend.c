@@ -144,6 +144,7 @@ static void extra_read(struct loader *l, struct node extra_config, struct config
     section_read(l, SECTION_BACKEND_EXTRA, extra_config, found, BACKEND_EXTRA_KEYS);
     section_read(l, SECTION_BACKEND_HTTP, found[BACKEND_EXTRA_HTTP], http, BACKEND_HTTP_KEYS);
     section_read(l, SECTION_PROXY, found[BACKEND_EXTRA_PROXY], proxy, PROXY_KEYS);
+    loader_read_backend_limits(l, found[BACKEND_EXTRA_RATE], found[BACKEND_EXTRA_BREAKER], backend);
     backend->error_code = node_true(http[BACKEND_HTTP_CODE]);
     if (value_text(l, http[BACKEND_HTTP_DETAILS], &backend->error_details)) {
         backend->error_details =

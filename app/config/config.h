@@ -79,6 +79,34 @@ struct config_shape {
     struct slice group;          /* empty = none */
 };
 
+/* A token bucket that never rounds: how long a token takes to come, and all but one of them, in ns
+ * and `parts` of one. spare + token <= 2^61 ns. */
+struct config_rate {
+    uint64_t token_ns;
+    uint64_t spare_ns;
+    uint64_t token_part; /* < parts */
+    uint64_t spare_part; /* < parts */
+    uint64_t parts;      /* 1..2^60 */
+    uint32_t capacity;   /* tokens; >= 1 */
+};
+
+/* Who counts as one client of an endpoint, and what each of them may ask for. */
+enum client_strategy { CLIENT_IP, CLIENT_HEADER, CLIENT_PARAM };
+struct config_client {
+    uint16_t rate; /* as config_endpoint.rate */
+    uint8_t param; /* PARAM: which one */
+    enum client_strategy strategy;
+    struct slice key; /* HEADER: the field's name; IP: of a field with an address, or empty */
+};
+
+struct config_breaker {
+    struct slice name;
+    uint64_t interval_ns; /* failures count anew after it; 0 = never */
+    uint64_t timeout_ns;  /* > 0 */
+    uint32_t errors_max;  /* in a row; one more opens */
+    bool log_change;
+};
+
 struct config_backend {
     struct slice url_pattern;  /* as written, with one leading '/' */
     struct slice metric_name;  /* {x} turned into {{.X}} */
@@ -93,6 +121,8 @@ struct config_backend {
     struct config_pass query;
     struct slice error_details; /* return_error_details; empty = no */
     bool error_code;            /* return_error_code */
+    uint16_t rate;    /* of calls; as config_endpoint.rate */
+    uint16_t breaker; /* into config.breakers, counted from 1; 0 = none */
 };
 
 /* When the fixed data of an endpoint is merged into its answer. */
@@ -123,6 +153,8 @@ struct config_endpoint {
     struct slice static_data; /* an object without white space and equal keys */
     struct config_pass headers; /* not given: Content-Type only */
     struct config_pass query;   /* not given: none */
+    uint16_t rate; /* of all clients together; into config.rates, counted from 1; 0 = no limit */
+    struct config_client client;
     bool declared; /* false: the built-in default configuration made it */
 };
 
@@ -180,6 +212,8 @@ struct config {
     uint16_t segment_count;
     uint16_t name_count;
     uint16_t node_count; /* the first one is not used */
+    uint16_t rate_count;
+    uint16_t breaker_count;
     struct config_endpoint endpoints[LIMPET_ENDPOINTS_MAX];
     struct config_backend backends[LIMPET_BACKENDS_MAX];
     struct config_host hosts[LIMPET_HOSTS_MAX];
@@ -187,6 +221,8 @@ struct config {
     struct config_segment segments[LIMPET_SEGMENTS_MAX];
     struct slice names[LIMPET_NAMES_MAX];
     struct config_node nodes[LIMPET_FILTER_NODES_MAX];
+    struct config_rate rates[LIMPET_RATES_MAX];
+    struct config_breaker breakers[LIMPET_BREAKERS_MAX];
     struct out strings_out;
     char strings[LIMPET_CONFIG_STRINGS_LEN_MAX];
 };

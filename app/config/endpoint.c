@@ -8,7 +8,7 @@ static bool params_collect(struct loader *l, const char *at, struct slice path,
                            struct path_params *params);
 static void route_check(struct loader *l, const char *at, const struct config_endpoint *endpoint);
 static void extra_read(struct loader *l, struct node extra_config,
-                       struct config_endpoint *endpoint);
+                       struct config_endpoint *endpoint, const struct path_params *params);
 
 void loader_read_endpoints(struct loader *l, struct node list)
 {
@@ -49,11 +49,11 @@ static void endpoint_read(struct loader *l, struct node node)
     endpoint.concurrent_calls = (uint8_t)calls;
     loader_read_headers(l, found[ENDPOINT_INPUT_HEADERS], &endpoint.headers);
     loader_read_query(l, found[ENDPOINT_INPUT_QUERY], &endpoint.query);
-    extra_read(l, found[ENDPOINT_EXTRA_CONFIG], &endpoint);
 
     const char *path_at =
         node_given(found[ENDPOINT_ENDPOINT]) ? found[ENDPOINT_ENDPOINT].raw.ptr : node.raw.ptr;
     bool path_ok = endpoint_path_read(l, found[ENDPOINT_ENDPOINT], &endpoint, &params);
+    extra_read(l, found[ENDPOINT_EXTRA_CONFIG], &endpoint, path_ok ? &params : NULL);
     if (!node_given(found[ENDPOINT_ENDPOINT])) {
         loader_error(l, path_at, "\"endpoint\" is missing");
     }
@@ -70,7 +70,8 @@ static void endpoint_read(struct loader *l, struct node node)
 }
 
 /* The static, sequential and merging options of the reference live in extra_config.proxy. */
-static void extra_read(struct loader *l, struct node extra_config, struct config_endpoint *endpoint)
+static void extra_read(struct loader *l, struct node extra_config,
+                       struct config_endpoint *endpoint, const struct path_params *params)
 {
     struct node found[ENDPOINT_EXTRA_KEYS];
     struct node proxy[PROXY_KEYS];
@@ -78,6 +79,7 @@ static void extra_read(struct loader *l, struct node extra_config, struct config
     section_read(l, SECTION_PROXY, found[ENDPOINT_EXTRA_PROXY], proxy, PROXY_KEYS);
     endpoint->sequential = node_true(proxy[PROXY_SEQUENTIAL]);
     loader_read_static(l, proxy[PROXY_STATIC], endpoint);
+    loader_read_limits(l, found[ENDPOINT_EXTRA_RATE], endpoint, params);
 }
 
 /* ---- Path ---------------------------------------------------------------------------------- */

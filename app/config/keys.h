@@ -20,6 +20,7 @@ enum key_type {
     KEY_SECRET, /* a string that no message repeats */
     KEY_BOOL,
     KEY_NUMBER, /* whole, not negative */
+    KEY_REAL,   /* any number */
     KEY_DURATION,
     KEY_STRINGS, /* a list of strings */
     KEY_OBJECT,
@@ -168,7 +169,8 @@ struct key {
 
 /* extra_config of an endpoint */
 #define KEYS_ENDPOINT_EXTRA(X)                                                                    \
-    X(ENDPOINT_EXTRA_PROXY, "proxy", OBJECT, "", "")
+    X(ENDPOINT_EXTRA_PROXY, "proxy", OBJECT, "", "")                                              \
+    X(ENDPOINT_EXTRA_RATE, "qos/ratelimit/router", OBJECT, "", "")
 #define KEYS_ENDPOINT_EXTRA_OTHER(X)                                                              \
     X("ai/mcp", OBJECT, NEVER, "")                                                                \
     X("auth/api-keys", OBJECT, LATER, "")                                                         \
@@ -186,7 +188,6 @@ struct key {
     X("modifier/response-body-generator", OBJECT, NEVER, "")                                      \
     X("plugin/middleware", OBJECT, NEVER, "")                                                     \
     X("plugin/req-resp-modifier", OBJECT, NEVER, "")                                              \
-    X("qos/ratelimit/router", OBJECT, LATER, "")                                                  \
     X("qos/ratelimit/router/redis", OBJECT, NEVER, "")                                            \
     X("qos/ratelimit/tiered", OBJECT, NEVER, "")                                                  \
     X("security/bot-detector", OBJECT, NEVER, "")                                                 \
@@ -204,7 +205,9 @@ struct key {
 /* extra_config of a backend */
 #define KEYS_BACKEND_EXTRA(X)                                                                     \
     X(BACKEND_EXTRA_HTTP, "backend/http", OBJECT, "", "")                                         \
-    X(BACKEND_EXTRA_PROXY, "proxy", OBJECT, "", "")
+    X(BACKEND_EXTRA_PROXY, "proxy", OBJECT, "", "")                                               \
+    X(BACKEND_EXTRA_BREAKER, "qos/circuit-breaker", OBJECT, "", "")                               \
+    X(BACKEND_EXTRA_RATE, "qos/ratelimit/proxy", OBJECT, "", "")
 #define KEYS_BACKEND_EXTRA_OTHER(X)                                                               \
     X("ai/llm", OBJECT, NEVER, "")                                                                \
     X("auth/aws-sigv4", OBJECT, NEVER, "")                                                        \
@@ -235,10 +238,8 @@ struct key {
     X("plugin/http-client", OBJECT, NEVER, "")                                                    \
     X("plugin/middleware", OBJECT, NEVER, "")                                                     \
     X("plugin/req-resp-modifier", OBJECT, NEVER, "")                                              \
-    X("qos/circuit-breaker", OBJECT, LATER, "")                                                   \
     X("qos/circuit-breaker/http", OBJECT, NEVER, "")                                              \
     X("qos/http-cache", OBJECT, NEVER, "")                                                        \
-    X("qos/ratelimit/proxy", OBJECT, LATER, "")                                                   \
     X("security/policies", OBJECT, NEVER, "")                                                     \
     X("telemetry/logging", OBJECT, NEVER, "")                                                     \
     X("telemetry/opentelemetry", OBJECT, NEVER, "")                                               \
@@ -356,6 +357,36 @@ struct key {
     X(BACKEND_HTTP_DETAILS, "return_error_details", STRING, "\"\"", "")
 #define KEYS_BACKEND_HTTP_OTHER(X)
 
+/* qos/ratelimit/router of an endpoint */
+#define KEYS_RATE(X)                                                                              \
+    X(RATE_MAX_RATE, "max_rate", REAL, "0", "0 = no limit")                                       \
+    X(RATE_CAPACITY, "capacity", NUMBER, "0", "0..4294967295; 0 = default")                       \
+    X(RATE_EVERY, "every", DURATION, "\"1s\"", "1ms..1000h")                                      \
+    X(RATE_CLIENT_MAX_RATE, "client_max_rate", REAL, "0", "0 = no limit")                         \
+    X(RATE_CLIENT_CAPACITY, "client_capacity", NUMBER, "0", "0..4294967295; 0 = default")         \
+    X(RATE_STRATEGY, "strategy", STRING, "", "ip, header, param")                                 \
+    X(RATE_KEY, "key", STRING, "\"\"", "name of a field or of a {param}")
+#define KEYS_RATE_OTHER(X)                                                                        \
+    X("cleanup_period", DURATION, NO_EFFECT, "")                                                  \
+    X("cleanup_threads", NUMBER, NO_EFFECT, "")                                                   \
+    X("num_shards", NUMBER, NO_EFFECT, "")
+
+/* qos/ratelimit/proxy of a backend */
+#define KEYS_BACKEND_RATE(X)                                                                      \
+    X(BACKEND_RATE_MAX_RATE, "max_rate", REAL, "", "required; 0 = no limit")                      \
+    X(BACKEND_RATE_CAPACITY, "capacity", NUMBER, "0", "0..4294967295; 0 = default")               \
+    X(BACKEND_RATE_EVERY, "every", DURATION, "\"1s\"", "1ms..1000h")
+#define KEYS_BACKEND_RATE_OTHER(X)
+
+/* qos/circuit-breaker of a backend */
+#define KEYS_BREAKER(X)                                                                           \
+    X(BREAKER_INTERVAL, "interval", NUMBER, "", "0..3600000 s, required")                         \
+    X(BREAKER_TIMEOUT, "timeout", NUMBER, "", "0..3600000 s, required; 0 = 60")                   \
+    X(BREAKER_MAX_ERRORS, "max_errors", NUMBER, "", "0..1000000, required")                       \
+    X(BREAKER_NAME, "name", STRING, "\"\"", "")                                                   \
+    X(BREAKER_LOG, "log_status_change", BOOL, "false", "")
+#define KEYS_BREAKER_OTHER(X)
+
 /* Namespaces of extra_config as older configurations spell them (krakend-ce, main.go). */
 #define KEYS_ALIASES(X)                                                                           \
     X("github_com/devopsfaith/krakend-metrics", "telemetry/metrics")                              \
@@ -411,7 +442,11 @@ struct key {
     X(SECTION_ROUTER, ROUTER, "extra_config.router")                                              \
     X(SECTION_PROXY, PROXY, "extra_config.proxy of an endpoint or a backend")                     \
     X(SECTION_STATIC, STATIC, "endpoints[].extra_config.proxy.static")                            \
-    X(SECTION_BACKEND_HTTP, BACKEND_HTTP, "endpoints[].backend[].extra_config.backend/http")
+    X(SECTION_BACKEND_HTTP, BACKEND_HTTP, "endpoints[].backend[].extra_config.backend/http")      \
+    X(SECTION_RATE, RATE, "endpoints[].extra_config.qos/ratelimit/router")                        \
+    X(SECTION_BACKEND_RATE, BACKEND_RATE,                                                         \
+      "endpoints[].backend[].extra_config.qos/ratelimit/proxy")                                   \
+    X(SECTION_BREAKER, BREAKER, "endpoints[].backend[].extra_config.qos/circuit-breaker")
 /* clang-format on */
 
 enum section {

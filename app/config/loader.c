@@ -60,6 +60,8 @@ static const struct table_limit {
     [TABLE_NAMES] = {"names in lists", "LIMPET_NAMES_MAX", LIMPET_NAMES_MAX},
     [TABLE_NODES] = {"keys of allow and deny", "LIMPET_FILTER_NODES_MAX",
                      LIMPET_FILTER_NODES_MAX - 1u},
+    [TABLE_RATES] = {"rate limits", "LIMPET_RATES_MAX", LIMPET_RATES_MAX},
+    [TABLE_BREAKERS] = {"circuit breakers", "LIMPET_BREAKERS_MAX", LIMPET_BREAKERS_MAX},
     [TABLE_STRINGS] = {"bytes of composed strings", "LIMPET_CONFIG_STRINGS_LEN_MAX",
                        LIMPET_CONFIG_STRINGS_LEN_MAX},
 };

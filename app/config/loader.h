@@ -29,6 +29,8 @@ enum table {
     TABLE_SEGMENTS,
     TABLE_NAMES,
     TABLE_NODES,
+    TABLE_RATES,
+    TABLE_BREAKERS,
     TABLE_STRINGS,
     TABLE_COUNT
 };
@@ -162,6 +164,12 @@ void loader_read_headers(struct loader *l, struct node list, struct config_pass 
 void loader_read_query(struct loader *l, struct node list, struct config_pass *pass);
 /* static, of an endpoint. shaping.c */
 void loader_read_static(struct loader *l, struct node node, struct config_endpoint *endpoint);
+/* qos/ratelimit/router of an endpoint (`params` as loader_read_backends), qos/ratelimit/proxy and
+ * qos/circuit-breaker of a backend. limits.c */
+void loader_read_limits(struct loader *l, struct node node, struct config_endpoint *endpoint,
+                        const struct path_params *params);
+void loader_read_backend_limits(struct loader *l, struct node rate, struct node breaker,
+                                struct config_backend *backend);
 /* Is it respN_path? Then N and the path. segment.c */
 bool loader_response_param(struct slice name, uint64_t *number, struct slice *path);
 /* A "host" list into config->host_refs. backend.c */

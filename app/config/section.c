@@ -170,6 +170,8 @@ static const char *type_wanted(enum key_type type)
         return "true or false";
     case KEY_NUMBER:
         return "a whole number";
+    case KEY_REAL:
+        return "a number";
     case KEY_DURATION:
         return "a duration such as \"60s\" (units ns us ms s m h)";
     case KEY_STRINGS:
@@ -221,6 +223,8 @@ static bool has_type(enum key_type type, struct node node)
         return cJSON_IsBool(node.item);
     case KEY_NUMBER:
         return cJSON_IsNumber(node.item) && is_whole(node.raw);
+    case KEY_REAL:
+        return cJSON_IsNumber(node.item);
     case KEY_DURATION:
         return is_duration(node);
     case KEY_OBJECT:

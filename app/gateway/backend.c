@@ -22,17 +22,23 @@ static void finish_refused(struct backend *b);
 /* ---- Ends -------------------------------------------------------------------------------------
  */
 
-static void count(struct backend *b, bool complete, bool error)
+/* Once a call: the layer, and the breaker inside of it. */
+static void count(struct backend *b, bool complete, enum breaker_result result)
 {
-    uint64_t latency_ns = b->gateway->now_ns - b->start_ns;
-    metrics_record_proxy(b->gateway->metrics, b->series, complete, error, (int64_t)latency_ns);
+    struct gateway *gateway = b->gateway;
+    uint64_t latency_ns = gateway->now_ns - b->start_ns;
+    metrics_record_proxy(gateway->metrics, b->series, complete, result != BREAKER_SUCCESS,
+                         (int64_t)latency_ns);
+    if (b->period != 0) {
+        breakers_leave(&gateway->breakers, b->config->breaker, gateway->now_ns, b->period, result);
+    }
 }
 
 /* A no-op answer was counted with its head: what breaks later does not change that. */
 static void fail(struct backend *b)
 {
     if (b->state != BACKEND_STREAM) {
-        count(b, false, true);
+        count(b, false, BREAKER_FAILURE);
     }
     b->state = BACKEND_FAILED;
     client_cancel(&b->call);
@@ -81,6 +87,22 @@ static uint16_t config_index(const struct origin *origin, uint16_t position)
     return (uint16_t)(origin->endpoint->backend_first + position);
 }
 
+/* As in the reference the breaker stands around the limit, which is a failure to it. */
+static const char *refusal_of(struct backend *b)
+{
+    struct gateway *gateway = b->gateway;
+    uint64_t now_ns = gateway->now_ns;
+    const char *why = NULL;
+    if (b->config->breaker != 0) {
+        why = breakers_enter(&gateway->breakers, b->config->breaker, now_ns, &b->period);
+    }
+    if (why == NULL && b->config->rate != 0 &&
+        !limits_admit_call(&gateway->limits, b->config->rate, now_ns)) {
+        why = "ERROR: rate limit exceded"; /* the reference's spelling */
+    }
+    return why;
+}
+
 void backend_start(struct backend *b, struct gateway *gateway, const struct backend_start *start)
 {
     assert(b->state == BACKEND_READY);
@@ -104,6 +126,11 @@ void backend_start(struct backend *b, struct gateway *gateway, const struct back
     uint16_t turn = gateway->host_next[index];
     gateway->host_next[index] = (uint16_t)((turn + 1u) % b->config->host_count);
     b->host = &config->hosts[config->host_refs[b->config->host_first + turn]];
+    const char *refusal = refusal_of(b);
+    if (refusal != NULL) {
+        fail_text(b, refusal);
+        return;
+    }
     if (b->request != NULL) {
         start_call(b, FRAMING_LENGTH, b->request->len);
         return;
@@ -232,13 +259,13 @@ void backend_push(struct backend *b)
     }
 }
 
-void backend_end(struct backend *b)
+void backend_end(struct backend *b, bool late)
 {
     if (b->state == BACKEND_READY) {
         return;
     }
     if (backend_is_running(b)) {
-        count(b, false, true);
+        count(b, false, late ? BREAKER_FAILURE : BREAKER_NOTHING);
     }
     client_cancel(&b->call);
     gateway_give_body(b->gateway, b->body);
@@ -356,7 +383,7 @@ static void take_head(struct backend *b)
     if (is_followed(b, head)) {
         follow(b, head);
     } else if (b->no_op) {
-        count(b, true, false);
+        count(b, true, BREAKER_SUCCESS);
         gateway_give_body(b->gateway, b->body); /* of a redirect's target */
         b->body = NULL;
         b->state = BACKEND_STREAM;
@@ -474,7 +501,7 @@ static void complete(struct backend *b)
     b->body->at = 0;
     b->body->position = b->position;
     b->state = BACKEND_COMPLETE;
-    count(b, !b->partial, false);
+    count(b, !b->partial, BREAKER_SUCCESS);
 }
 
 static void finish_body(struct backend *b)

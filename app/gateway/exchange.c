@@ -32,6 +32,11 @@ void exchange_start(struct exchange *x, const struct route *route)
     memcpy(x->origin.params, route->params, route->param_count * sizeof(route->params[0]));
     x->state = EXCHANGE_WAITING;
     metrics_connected(gateway->metrics);
+    unsigned refusal = limits_admit(&gateway->limits, &x->origin, gateway->now_ns);
+    if (refusal != 0) {
+        exchange_answer(x, &(struct answer){.status = refusal});
+        return;
+    }
     timer_set(gateway->timers, &x->timer, x->start_ns + LIMPET_MS_TO_NS(endpoint->timeout_ms),
               on_timeout, x);
     pipe_start(&x->pipe, gateway, route->endpoint, &x->origin, on_pipe, x);
@@ -100,7 +105,7 @@ static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns)
     out_duration_ms(out, x->origin.endpoint->timeout_ms);
     log_end(x->gateway->log);
     if (x->status == 0) {
-        pipe_problem(&x->pipe, "context deadline exceeded");
+        pipe_expire(&x->pipe);
         answer_error(x);
     } else {
         cut(x);

@@ -44,6 +44,8 @@ int gateway_init(struct gateway *gateway, const struct config *config, struct me
     gateway->now_ns = 0;
     gateway->unix_ns = 0;
     seed_hosts(gateway);
+    limits_init(&gateway->limits, config);
+    breakers_init(&gateway->breakers, config, log, 0);
     add_values(gateway);
     int err = router_init(&gateway->router, config);
     if (err != LIMPET_OK) {
@@ -71,6 +73,20 @@ static void add_values(struct gateway *gateway)
         POOL("exchanges", exchanges, LIMPET_EXCHANGES),
         POOL("bodies", bodies, LIMPET_BODIES),
         POOL("calls", calls, LIMPET_BACKEND_CALLS),
+        METRICS_FIELD(METRICS_GAUGE, "gateway.breakers.half_open", struct gateway, breakers.half_open),
+        METRICS_FIELD(METRICS_GAUGE, "gateway.breakers.open", struct gateway, breakers.open),
+        METRICS_FIELD(METRICS_COUNTER, "gateway.breakers.opened", struct gateway, breakers.opened),
+        METRICS_FIELD(METRICS_COUNTER, "gateway.breakers.refused", struct gateway, breakers.refused),
+        METRICS_FIELD(METRICS_COUNTER, "gateway.limits.clients_evicted", struct gateway,
+                      limits.clients.evicted),
+        METRICS_CONSTANT("gateway.limits.clients_limit", LIMPET_LIMIT_CLIENTS),
+        METRICS_FIELD(METRICS_GAUGE, "gateway.limits.clients_used", struct gateway, limits.clients.used),
+        METRICS_FIELD(METRICS_COUNTER, "gateway.limits.refused_client", struct gateway,
+                      limits.refused_client),
+        METRICS_FIELD(METRICS_COUNTER, "gateway.limits.refused_global", struct gateway,
+                      limits.refused_global),
+        METRICS_FIELD(METRICS_COUNTER, "gateway.limits.refused_proxy", struct gateway,
+                      limits.refused_proxy),
     };
 #undef POOL
     metrics_add_values(gateway->metrics, values, sizeof(values) / sizeof(values[0]), gateway);

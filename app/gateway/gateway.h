@@ -9,7 +9,9 @@
 #include "app_config.h"
 #include "config/config.h"
 #include "gateway/body.h"
+#include "gateway/breaker.h"
 #include "gateway/exchange.h"
+#include "gateway/limits.h"
 #include "gateway/router.h"
 #include "gateway/shape.h"
 #include "metrics/metrics.h"
@@ -53,6 +55,8 @@ struct gateway {
     size_t redirect_host_count;
     uint64_t now_ns;
     int64_t unix_ns;
+    struct limits limits;
+    struct breakers breakers;
     struct shape_scratch shape;
     struct redirect_host redirect_hosts[LIMPET_REDIRECT_HOSTS];
     struct exchange exchanges[LIMPET_EXCHANGES];

@@ -15,6 +15,7 @@ static void start_backends(struct pipe *pipe);
 static void start_backend(struct pipe *pipe, uint16_t position);
 static void on_backend(void *ctx);
 static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns);
+static void give_call(struct pipe *pipe, struct backend *b);
 static void settle_answer(struct pipe *pipe, struct backend *b);
 static void settle_failure(struct pipe *pipe, struct backend *b);
 static void go_on(struct pipe *pipe);
@@ -157,6 +158,25 @@ static void start_call(struct pipe *pipe, struct backend *b, uint16_t position)
     backend_start(b, pipe->gateway, &start);
 }
 
+/* Calls that were refused before they began: no event tells. */
+static void settle_refused(struct pipe *pipe, uint16_t position)
+{
+    struct backend *refused = NULL;
+    struct backend *next;
+    for (struct backend *b = pipe->calls; b != NULL; b = next) {
+        next = b->next;
+        if (b->position == position && b->state == BACKEND_FAILED) {
+            if (refused != NULL) {
+                give_call(pipe, refused);
+            }
+            refused = b;
+        }
+    }
+    if (refused != NULL) {
+        settle_failure(pipe, refused);
+    }
+}
+
 /* All calls that there is memory for; at the first that there is none for the rest is not tried. */
 static void start_backend(struct pipe *pipe, uint16_t position)
 {
@@ -171,6 +191,8 @@ static void start_backend(struct pipe *pipe, uint16_t position)
     }
     if (started == 0) {
         settle_failure(pipe, NULL);
+    } else {
+        settle_refused(pipe, position);
     }
 }
 
@@ -184,7 +206,7 @@ static void give_call(struct pipe *pipe, struct backend *b)
         link = &(*link)->next;
     }
     *link = b->next;
-    backend_end(b);
+    backend_end(b, pipe->late);
     gateway_give_call(pipe->gateway, b);
 }
 
@@ -315,12 +337,14 @@ static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
     out_u64(out, (uint64_t)endpoint->backend_count - pipe->settled);
     log_end(pipe->gateway->log);
     struct backend *next;
+    pipe->late = true;
     for (struct backend *b = pipe->calls; b != NULL; b = next) {
         next = b->next;
         if (backend_is_running(b)) {
             give_call(pipe, b);
         }
     }
+    pipe->late = false;
     while (pipe->state == PIPE_RUNNING && pipe->calls != NULL) {
         settle_answer(pipe, pipe->calls);
     }
@@ -392,9 +416,10 @@ void pipe_take_answer(struct pipe *pipe, struct pipe_answer *answer)
     render_answer(pipe, answer);
 }
 
-void pipe_problem(struct pipe *pipe, const char *text)
+void pipe_expire(struct pipe *pipe)
 {
-    render_problem(pipe, text);
+    pipe->late = true;
+    render_problem(pipe, "context deadline exceeded");
 }
 
 /* ---- The exchange's side ----------------------------------------------------------------------

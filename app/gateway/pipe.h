@@ -22,6 +22,7 @@ enum pipe_state {
 struct pipe {
     enum pipe_state state;
     bool counted;
+    bool late;         /* what still runs has failed: its time is over */
     bool partial;      /* an answer is not a complete one */
     bool complete;     /* COMPLETE: nothing is missing */
     unsigned status;   /* FAILED: what the client gets */
@@ -60,8 +61,8 @@ void pipe_start(struct pipe *pipe, struct gateway *gateway, uint16_t index,
 void pipe_push(struct pipe *pipe);
 /* Takes back what still runs; a pipe that was not counted yet counts as an error. */
 void pipe_end(struct pipe *pipe);
-/* What clients are told, should they be told (return_error_msg), when the whole request fails. */
-void pipe_problem(struct pipe *pipe, const char *text);
+/* The time of the whole request is over; pipe_end follows. */
+void pipe_expire(struct pipe *pipe);
 /* COMPLETE, not no-op. */
 void pipe_take_answer(struct pipe *pipe, struct pipe_answer *answer);
 /* STREAM: as backend_head, backend_peek, backend_consume; `state` follows. */

@@ -39,7 +39,54 @@ static void put_host_url(struct out *out, const struct config_host *host)
     out_put(out, host->authority);
 }
 
+static const struct config_rate *rate_at(const struct config *config, uint16_t number)
+{
+    return number > 0 ? &config->rates[number - 1u] : NULL;
+}
+
+static const struct config_breaker *breaker_of(const struct config *config,
+                                               const struct config_backend *b)
+{
+    return b->breaker > 0 ? &config->breakers[b->breaker - 1u] : NULL;
+}
+
+static double per_second(const struct config_rate *rate)
+{
+    double token_ns = (double)rate->token_ns + (double)rate->token_part / (double)rate->parts;
+    return 1e9 / token_ns;
+}
+
+static const char *strategy_name(enum client_strategy strategy)
+{
+    static const char *const names[] = {
+        [CLIENT_IP] = "ip", [CLIENT_HEADER] = "header", [CLIENT_PARAM] = "param"};
+    return names[strategy];
+}
+
 /* ---- For people ----------------------------------------------------------------------------- */
+
+static void text_rate(struct out *out, const char *before, const struct config_rate *rate)
+{
+    if (rate != NULL) {
+        out_text(out, before);
+        out_double(out, per_second(rate), PLAIN_DIGITS);
+        out_text(out, "/s, ");
+        out_u64(out, rate->capacity);
+        out_text(out, " at once");
+    }
+}
+
+static void text_breaker(struct out *out, const struct config_breaker *breaker)
+{
+    if (breaker != NULL) {
+        out_text(out, ", opens after more than ");
+        out_u64(out, breaker->errors_max);
+        out_text(out, " errors within ");
+        out_duration_ms(out, breaker->interval_ns / NS_PER_MS);
+        out_text(out, " for ");
+        out_duration_ms(out, breaker->timeout_ns / NS_PER_MS);
+    }
+}
 
 static void text_backend(struct out *out, const struct config *config,
                          const struct config_backend *b)
@@ -54,6 +101,8 @@ static void text_backend(struct out *out, const struct config *config,
     out_put(out, b->url_pattern);
     out_text(out, "  ");
     out_text(out, encoding_name(b->encoding));
+    text_rate(out, ", at most ", rate_at(config, b->rate));
+    text_breaker(out, breaker_of(config, b));
     out_char(out, '\n');
 }
 
@@ -68,6 +117,8 @@ static void text_endpoint(struct out *out, const struct config *config,
     out_text(out, encoding_name(e->output_encoding));
     out_text(out, ", timeout ");
     out_duration_ms(out, e->timeout_ms);
+    text_rate(out, ", at most ", rate_at(config, e->rate));
+    text_rate(out, ", each client at most ", rate_at(config, e->client.rate));
     out_char(out, '\n');
     for (size_t i = 0; i < e->backend_count; i++) {
         text_backend(out, config, &config->backends[e->backend_first + i]);
@@ -242,6 +293,40 @@ static void json_bool(struct out *out, const char *key, bool value)
     out_text(out, value ? "true" : "false");
 }
 
+static void json_rate(struct out *out, const char *key, const struct config_rate *rate)
+{
+    if (rate != NULL) {
+        json_key(out, key);
+        out_text(out, "{\"per_second\":");
+        out_double(out, per_second(rate), PLAIN_DIGITS);
+        json_number(out, "capacity", rate->capacity);
+        out_char(out, '}');
+    }
+}
+
+static void json_breaker(struct out *out, const struct config_breaker *breaker)
+{
+    if (breaker != NULL) {
+        json_key(out, "circuit_breaker");
+        out_text(out, "{\"name\":");
+        out_json_string(out, breaker->name);
+        json_number(out, "interval_s", breaker->interval_ns / LIMPET_S_TO_NS(1));
+        json_number(out, "timeout_s", breaker->timeout_ns / LIMPET_S_TO_NS(1));
+        json_number(out, "max_errors", breaker->errors_max);
+        out_char(out, '}');
+    }
+}
+
+static void json_client_rate(struct out *out, const struct config *config,
+                             const struct config_client *client)
+{
+    if (client->rate > 0) {
+        json_rate(out, "client_rate", rate_at(config, client->rate));
+        json_text(out, "client_strategy", slice_from_cstr(strategy_name(client->strategy)));
+        json_text(out, "client_key", client->key);
+    }
+}
+
 static void json_backend(struct out *out, const struct config *config,
                          const struct config_backend *b)
 {
@@ -255,7 +340,10 @@ static void json_backend(struct out *out, const struct config *config,
         out_text(out, i == 0 ? "[\"" : "\",\"");
         put_host_url(out, host_at(config, b, i)); /* DNS names and addresses: nothing to escape */
     }
-    out_text(out, "\"]}");
+    out_text(out, "\"]");
+    json_rate(out, "rate", rate_at(config, b->rate));
+    json_breaker(out, breaker_of(config, b));
+    out_char(out, '}');
 }
 
 static void json_endpoint(struct out *out, const struct config *config,
@@ -268,6 +356,8 @@ static void json_endpoint(struct out *out, const struct config *config,
     json_text(out, "name", e->metric_name);
     json_number(out, "timeout_ms", e->timeout_ms);
     json_number(out, "cache_ttl_s", e->cache_ttl_s);
+    json_rate(out, "rate", rate_at(config, e->rate));
+    json_client_rate(out, config, &e->client);
     json_key(out, "backend");
     for (size_t i = 0; i < e->backend_count; i++) {
         out_char(out, i == 0 ? '[' : ',');

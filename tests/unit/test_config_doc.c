@@ -21,7 +21,7 @@ static const char *type_word(enum key_type type)
         [KEY_BOOL] = "boolean",      [KEY_NUMBER] = "number",
         [KEY_DURATION] = "duration", [KEY_STRINGS] = "list of strings",
         [KEY_OBJECT] = "object",     [KEY_OBJECTS] = "list of objects",
-        [KEY_ANY] = "any",
+        [KEY_ANY] = "any",           [KEY_REAL] = "real",
     };
     return words[type];
 }

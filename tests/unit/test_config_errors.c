@@ -300,7 +300,7 @@ static const struct broken {
      LIMPET_ERR_RANGE, 3, 80, "endpoints[0].extra_config.proxy.static.strategy",
      "expected always, success, errored, complete or incomplete, got 'x'"},
     {ENDPOINT("'endpoint': '/', 'extra_config': {'qos/ratelimit/router': {}}"), LIMPET_ERR_RANGE, 3,
-     59, "endpoints[0].extra_config.qos/ratelimit/router", "is not supported yet"},
+     59, "endpoints[0].extra_config.qos/ratelimit/router", "needs 'max_rate' or"},
     {ROOT("'endpoints': [{'endpoint': '/a/{x}', 'backend': [{'url_pattern': '/'}]},\n"
           "{'endpoint': '/a/{y}', 'backend': [{'url_pattern': '/'}]}]"),
      LIMPET_ERR_RANGE, 3, 14, "endpoints[1].endpoint",
@@ -347,7 +347,7 @@ static const struct broken {
     {BACKEND("'url_pattern': '/', 'whitelist': ['a']"), LIMPET_ERR_RANGE, 3, 21,
      "endpoints[0].backend[0].whitelist", "is called 'allow' since version 3"},
     {BACKEND("'url_pattern': '/', 'extra_config': {'qos/circuit-breaker': {}}"), LIMPET_ERR_RANGE,
-     3, 61, "endpoints[0].backend[0].extra_config.qos/circuit-breaker", "is not supported yet"},
+     3, 61, "endpoints[0].backend[0].extra_config.qos/circuit-breaker", "needs 'interval'"},
     {HOST(""), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]", "expected a host"},
     {HOST("http://h:8"), LIMPET_ERR_RANGE, 3, 30, "endpoints[0].backend[0].host[0]",
      "'http://h:8': the port must be a number from 10 to 65535"},

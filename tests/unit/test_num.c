@@ -385,8 +385,56 @@ static void known_doubles(void)
     }
 }
 
+static void real_numbers(void)
+{
+    static const struct {
+        const char *text;
+        int err;
+        uint64_t value;
+        int exponent;
+    } rows[] = {
+        {"0", LIMPET_OK, 0, 0},
+        {"7", LIMPET_OK, 7, 0},
+        {"70", LIMPET_OK, 7, 1},
+        {"0.5", LIMPET_OK, 5, -1},
+        {"0.050", LIMPET_OK, 5, -2},
+        {"12.5e2", LIMPET_OK, 125, 1},
+        {"12.5E+2", LIMPET_OK, 125, 1},
+        {"1e-7", LIMPET_OK, 1, -7},
+        {"123456789012345678", LIMPET_OK, UINT64_C(123456789012345678), 0},
+        {"999999999999999999", LIMPET_OK, UINT64_C(999999999999999999), 0},
+        {"0.00000000000000000000001", LIMPET_OK, 1, -23},
+        {"1234567890123456789", LIMPET_ERR_RANGE, 0, 0},
+        {"0.1234567890123456789", LIMPET_ERR_RANGE, 0, 0},
+        {"1e999", LIMPET_OK, 1, 999},
+        {"1e1000", LIMPET_ERR_RANGE, 0, 0},
+        {"", LIMPET_ERR_SYNTAX, 0, 0},
+        {".5", LIMPET_ERR_SYNTAX, 0, 0},
+        {"5.", LIMPET_ERR_SYNTAX, 0, 0},
+        {"5e", LIMPET_ERR_SYNTAX, 0, 0},
+        {"5e+", LIMPET_ERR_SYNTAX, 0, 0},
+        {"5x1", LIMPET_ERR_SYNTAX, 0, 0},
+        {"-5", LIMPET_ERR_SYNTAX, 0, 0},
+        {"5e1.5", LIMPET_ERR_SYNTAX, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t value = 1;
+        int exponent = 1;
+        int err = num_parse_decimal(slice_from_cstr(rows[i].text), &value, &exponent);
+        bool ok = CHECK_EQ_INT(err, rows[i].err);
+        if (rows[i].err == LIMPET_OK) {
+            ok = CHECK_EQ_UINT(value, rows[i].value) && ok;
+            ok = CHECK_EQ_INT(exponent, rows[i].exponent) && ok;
+        }
+        if (!ok) {
+            fprintf(stderr, "    %s\n", rows[i].text);
+        }
+    }
+}
+
 int main(void)
 {
+    real_numbers();
     decimal_numbers();
     hex_numbers();
     durations();
