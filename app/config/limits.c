@@ -4,7 +4,8 @@
 
 #include <assert.h>
 
-/* 73 years: so long a bucket may take to fill. The other 511 years of 64 bits are left to the clock.
+/* 73 years: so long a bucket may take to fill. The other 511 years of 64 bits are left to the
+ * clock.
  */
 #define FILL_NS_MAX (UINT64_C(1) << 61)
 #define PARTS_MAX (UINT64_C(1) << 60)
@@ -171,8 +172,8 @@ static void param_read(struct loader *l, const char *at, const struct path_param
     finding_end(l->findings);
 }
 
-static void client_read(struct loader *l, const struct node *found, struct config_endpoint *endpoint,
-                        const struct path_params *params)
+static void client_read(struct loader *l, const struct node *found,
+                        struct config_endpoint *endpoint, const struct path_params *params)
 {
     struct config_client *client = &endpoint->client;
     struct node key = found[RATE_KEY];

@@ -66,8 +66,8 @@ struct backend {
 };
 
 /* Starts the call of the backend `position` of the origin's endpoint; `request`, `answers`: see
- * above. `event` follows when something changed, never from inside this call: what its breaker or its
- * rate limit refuses is FAILED on return. The backend stays in place until backend_end. */
+ * above. `event` follows when something changed, never from inside this call: what its breaker or
+ * its rate limit refuses is FAILED on return. The backend stays in place until backend_end. */
 struct backend_start {
     const struct origin *origin;
     uint16_t position;
@@ -85,8 +85,8 @@ void backend_count_refused(struct gateway *gateway, const struct origin *origin,
 bool backend_is_running(const struct backend *b);
 /* Request body bytes became readable. */
 void backend_push(struct backend *b);
-/* Gives back connection and body; a call that still ran counts as an error, and for its breaker only
- * if its time was over (`late`): otherwise somebody lost interest. No event follows. */
+/* Gives back connection and body; a call that still ran counts as an error, and for its breaker
+ * only if its time was over (`late`): otherwise somebody lost interest. No event follows. */
 void backend_end(struct backend *b, bool late);
 /* COMPLETE: takes the shaped body over; FAILED: the refused answer's, or NULL. The caller gives it
  * back to the pool. */

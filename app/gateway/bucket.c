@@ -80,8 +80,7 @@ static uint16_t evict_oldest(struct bucket_table *table)
 
 static struct bucket_client *add_client(struct bucket_table *table, const uint64_t id[2])
 {
-    uint16_t index =
-        table->used < LIMPET_LIMIT_CLIENTS ? ++table->used : evict_oldest(table);
+    uint16_t index = table->used < LIMPET_LIMIT_CLIENTS ? ++table->used : evict_oldest(table);
     struct bucket_client *c = client_at(table, index);
     uint16_t *chain = chain_of(table, id);
     *c = (struct bucket_client){.id = {id[0], id[1]}, .chain = *chain};

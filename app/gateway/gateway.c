@@ -62,33 +62,29 @@ int gateway_init(struct gateway *gateway, const struct config *config, struct me
 /* The pools below limpet.: what is in use, the most that ever was, what found none. */
 static void add_values(struct gateway *gateway)
 {
+#define GAUGE(name, field) METRICS_FIELD(METRICS_GAUGE, "gateway." name, struct gateway, field)
+#define COUNTER(name, field) METRICS_FIELD(METRICS_COUNTER, "gateway." name, struct gateway, field)
 #define POOL(name, stem, limit)                                                                    \
-    METRICS_FIELD(METRICS_GAUGE, "gateway." name ".used", struct gateway, stem##_used),            \
-        METRICS_FIELD(METRICS_GAUGE, "gateway." name ".used_max", struct gateway,                  \
-                      stem##_used_max),                                                            \
-        METRICS_FIELD(METRICS_COUNTER, "gateway." name ".refused", struct gateway,                 \
-                      stem##_refused),                                                             \
-        METRICS_CONSTANT("gateway." name ".limit", limit)
+    GAUGE(name ".used", stem##_used), GAUGE(name ".used_max", stem##_used_max),                    \
+        COUNTER(name ".refused", stem##_refused), METRICS_CONSTANT("gateway." name ".limit", limit)
     static const struct metrics_value values[] = {
         POOL("exchanges", exchanges, LIMPET_EXCHANGES),
         POOL("bodies", bodies, LIMPET_BODIES),
         POOL("calls", calls, LIMPET_BACKEND_CALLS),
-        METRICS_FIELD(METRICS_GAUGE, "gateway.breakers.half_open", struct gateway, breakers.half_open),
-        METRICS_FIELD(METRICS_GAUGE, "gateway.breakers.open", struct gateway, breakers.open),
-        METRICS_FIELD(METRICS_COUNTER, "gateway.breakers.opened", struct gateway, breakers.opened),
-        METRICS_FIELD(METRICS_COUNTER, "gateway.breakers.refused", struct gateway, breakers.refused),
-        METRICS_FIELD(METRICS_COUNTER, "gateway.limits.clients_evicted", struct gateway,
-                      limits.clients.evicted),
+        GAUGE("breakers.half_open", breakers.half_open),
+        GAUGE("breakers.open", breakers.open),
+        COUNTER("breakers.opened", breakers.opened),
+        COUNTER("breakers.refused", breakers.refused),
+        COUNTER("limits.clients_evicted", limits.clients.evicted),
         METRICS_CONSTANT("gateway.limits.clients_limit", LIMPET_LIMIT_CLIENTS),
-        METRICS_FIELD(METRICS_GAUGE, "gateway.limits.clients_used", struct gateway, limits.clients.used),
-        METRICS_FIELD(METRICS_COUNTER, "gateway.limits.refused_client", struct gateway,
-                      limits.refused_client),
-        METRICS_FIELD(METRICS_COUNTER, "gateway.limits.refused_global", struct gateway,
-                      limits.refused_global),
-        METRICS_FIELD(METRICS_COUNTER, "gateway.limits.refused_proxy", struct gateway,
-                      limits.refused_proxy),
+        GAUGE("limits.clients_used", limits.clients.used),
+        COUNTER("limits.refused_client", limits.refused_client),
+        COUNTER("limits.refused_global", limits.refused_global),
+        COUNTER("limits.refused_proxy", limits.refused_proxy),
     };
 #undef POOL
+#undef COUNTER
+#undef GAUGE
     metrics_add_values(gateway->metrics, values, sizeof(values) / sizeof(values[0]), gateway);
 }
 

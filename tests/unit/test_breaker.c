@@ -71,8 +71,8 @@ static void model_generation(uint64_t now_ns)
     model.requests = 0;
     model.exclusions = 0;
     model.consecutive_failures = 0;
-    model.expires = model.state == BREAKER_OPEN ||
-                    (model.state == BREAKER_CLOSED && c->interval_ns > 0);
+    model.expires =
+        model.state == BREAKER_OPEN || (model.state == BREAKER_CLOSED && c->interval_ns > 0);
     model.expiry_ns = now_ns + (model.state == BREAKER_OPEN ? c->timeout_ns : c->interval_ns);
 }
 
@@ -221,11 +221,12 @@ static void test_life(void)
     CHECK_EQ_UINT(breakers.open + breakers.half_open, 0);
     CHECK_EQ_UINT(breakers.opened, 2);
     CHECK_EQ_UINT(breakers.refused, 3);
-    CHECK_EQ_STR(lines, "WARNING: [CB] Circuit breaker named 'cb' went from 'closed' to 'open'\n"
-                        "WARNING: [CB] Circuit breaker named 'cb' went from 'open' to 'half-open'\n"
-                        "WARNING: [CB] Circuit breaker named 'cb' went from 'half-open' to 'open'\n"
-                        "WARNING: [CB] Circuit breaker named 'cb' went from 'open' to 'half-open'\n"
-                        "WARNING: [CB] Circuit breaker named 'cb' went from 'half-open' to 'closed'\n");
+    CHECK_EQ_STR(lines,
+                 "WARNING: [CB] Circuit breaker named 'cb' went from 'closed' to 'open'\n"
+                 "WARNING: [CB] Circuit breaker named 'cb' went from 'open' to 'half-open'\n"
+                 "WARNING: [CB] Circuit breaker named 'cb' went from 'half-open' to 'open'\n"
+                 "WARNING: [CB] Circuit breaker named 'cb' went from 'open' to 'half-open'\n"
+                 "WARNING: [CB] Circuit breaker named 'cb' went from 'half-open' to 'closed'\n");
 }
 
 int main(void)

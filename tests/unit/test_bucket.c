@@ -1,5 +1,5 @@
-/* Token buckets against whole numbers, from the text of a configuration on: random rates, bursts and
- * idle times, clocks of 500 years; and 10,000 clients on a table of 256 against a list. */
+/* Token buckets against whole numbers, from the text of a configuration on: random rates, bursts
+ * and idle times, clocks of 500 years; and 10,000 clients on a table of 256 against a list. */
 #include "gateway/bucket.h"
 
 #include "config/config.h"
@@ -40,8 +40,8 @@ static struct config_rate rate_of(const char *keys)
                        "\"backend\":[{\"url_pattern\":\"/\"}],\"extra_config\":{"
                        "\"qos/ratelimit/router\":{%s}}}]}",
                        keys);
-    int err = config_load(&config, slice_of(text, (size_t)len), scratch, sizeof(scratch),
-                          ignore, NULL);
+    int err =
+        config_load(&config, slice_of(text, (size_t)len), scratch, sizeof(scratch), ignore, NULL);
     bool limited = err == LIMPET_OK && config.rate_count == 1;
     return limited ? config.rates[0] : (struct config_rate){.parts = 0};
 }
@@ -83,8 +83,7 @@ static struct rate_case random_rate(void)
     uint64_t every_ms = 1 + below(below(2) == 0 ? 100 : 100000);
     uint64_t capacity = 1 + below(20);
     char keys[200];
-    snprintf(keys, sizeof(keys),
-             "\"max_rate\":%llu.%0*llu,\"every\":\"%llums\",\"capacity\":%llu",
+    snprintf(keys, sizeof(keys), "\"max_rate\":%llu.%0*llu,\"every\":\"%llums\",\"capacity\":%llu",
              (unsigned long long)(value / tens[decimals]), (int)decimals + (decimals == 0),
              (unsigned long long)(value % tens[decimals]), (unsigned long long)every_ms,
              (unsigned long long)capacity);
@@ -111,7 +110,12 @@ static void test_random_schedules(void)
         c.model.at_ns = now_ns;
         for (int step = 0; step < 200; step++) {
             uint64_t token_ns = token_time(&c);
-            uint64_t kinds[] = {0, 0, 1, token_ns, token_ns + 1, below(2 * token_ns + 2),
+            uint64_t kinds[] = {0,
+                                0,
+                                1,
+                                token_ns,
+                                token_ns + 1,
+                                below(2 * token_ns + 2),
                                 below(below(4) == 0 ? c.rate.capacity * token_ns * 2 + 2 : 2)};
             now_ns += kinds[below(7)];
             bool want = model_take(&c.model, now_ns);

@@ -30,7 +30,7 @@ static int load(const char *text)
 }
 
 #define CONFIG(extra, backend_extra)                                                               \
-    "{'version':3,'host':['h'],'endpoints':[{'endpoint':'/a/{id}/{x}','extra_config':{" extra     \
+    "{'version':3,'host':['h'],'endpoints':[{'endpoint':'/a/{id}/{x}','extra_config':{" extra      \
     "},'backend':[{'url_pattern':'/','extra_config':{" backend_extra "}}]}]}"
 #define RATE(keys) CONFIG("'qos/ratelimit/router':{" keys "}", "")
 #define PROXY(keys) CONFIG("", "'qos/ratelimit/proxy':{" keys "}")
@@ -163,13 +163,15 @@ static void test_refused(void)
 
 static void test_warnings(void)
 {
-    CHECK_EQ_INT(load(RATE("'max_rate':1,'strategy':'ip','client_capacity':2,'key':'a'")), LIMPET_OK);
-    CHECK_EQ_STR(told, "W endpoints[0].extra_config.qos/ratelimit/router.strategy: has no effect "
-                       "without client_max_rate\n"
-                       "W endpoints[0].extra_config.qos/ratelimit/router.client_capacity: has no "
-                       "effect without client_max_rate\n"
-                       "W endpoints[0].extra_config.qos/ratelimit/router.key: has no effect without "
-                       "client_max_rate\n");
+    CHECK_EQ_INT(load(RATE("'max_rate':1,'strategy':'ip','client_capacity':2,'key':'a'")),
+                 LIMPET_OK);
+    CHECK_EQ_STR(told,
+                 "W endpoints[0].extra_config.qos/ratelimit/router.strategy: has no effect "
+                 "without client_max_rate\n"
+                 "W endpoints[0].extra_config.qos/ratelimit/router.client_capacity: has no "
+                 "effect without client_max_rate\n"
+                 "W endpoints[0].extra_config.qos/ratelimit/router.key: has no effect without "
+                 "client_max_rate\n");
 }
 
 int main(void)

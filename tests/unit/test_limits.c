@@ -1,5 +1,5 @@
-/* Rate limits and circuit breakers in a whole gateway: which requests they refuse, with what answer,
- * and which layer counts it. */
+/* Rate limits and circuit breakers in a whole gateway: which requests they refuse, with what
+ * answer, and which layer counts it. */
 #include "check.h"
 
 #include "fakes/gateway_world.h"
@@ -173,8 +173,9 @@ static void test_ip(void)
     CHECK_EQ_UINT(ask("/m", "X-Real-IP", "1.2.3.4:80"), 429);
     CHECK_EQ_UINT(ask("/m", "X-Real-IP", " 1.2.3.4 "), 429);
     CHECK_EQ_UINT(ask("/m", "X-Real-IP", "10.0.2.5"), 429); /* the peer itself */
-    static const char *const no_address[] = {"", "unknown", "1.2.3", "1.2.3.4.5", "1.2.3.256",
-                                             "01.2.3.4", "1.2..4", "::1", "-1.2.3.4", "1.2.3.4 5"};
+    static const char *const no_address[] = {"",          "unknown",  "1.2.3",  "1.2.3.4.5",
+                                             "1.2.3.256", "01.2.3.4", "1.2..4", "::1",
+                                             "-1.2.3.4",  "1.2.3.4 5"};
     for (size_t i = 0; i < sizeof(no_address) / sizeof(no_address[0]); i++) {
         CHECK_EQ_UINT(ask("/m", "X-Real-IP", no_address[i]), 429); /* the peer's bucket */
     }
@@ -217,8 +218,8 @@ static void test_order(void)
 static void test_many_clients(void)
 {
     world_of_clients("/m", CLIENT_HEADER, "X");
-    world_endpoint(METHOD_GET, "/n", ENCODING_JSON, "/a", 0, 1)->client =
-        (struct config_client){.rate = rate_of(1), .strategy = CLIENT_HEADER, .key = SLICE_LIT("X")};
+    world_endpoint(METHOD_GET, "/n", ENCODING_JSON, "/a", 0, 1)->client = (struct config_client){
+        .rate = rate_of(1), .strategy = CLIENT_HEADER, .key = SLICE_LIT("X")};
     world_start();
     CHECK_EQ_UINT(ask("/n", "X", "0"), 200);
     CHECK_EQ_UINT(ask("/n", "X", "0"), 429);
@@ -418,7 +419,8 @@ static void test_what_counts(void)
     }
 }
 
-/* A no-op backend that cannot be reached does open it; a backend asked with HEAD counts as others. */
+/* A no-op backend that cannot be reached does open it; a backend asked with HEAD counts as others.
+ */
 static void test_no_op_and_head(void)
 {
     struct config_endpoint *endpoint = world_of("/m");
