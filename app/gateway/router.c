@@ -271,15 +271,29 @@ static bool find_redirect(const struct router *router, enum method method, struc
     return toggle_slash(&cleaned) && find(router, method, METHOD_SAME, &cleaned, true, route);
 }
 
+/* `root` ends with a slash: everything below it, and a redirect to it from without the slash. */
+static bool find_below(struct slice root, enum route_kind kind, struct slice path,
+                       struct route *route)
+{
+    if (slice_starts_with(path, root)) {
+        route->kind = kind;
+        return true;
+    }
+    if (slice_equal(path, slice_take(root, root.len - 1))) {
+        route->kind = ROUTE_REDIRECT;
+        route->pattern = root;
+        return true;
+    }
+    return false;
+}
+
 static bool find_builtin(const struct config *config, enum method method, struct slice path,
                          struct route *route)
 {
-    if (config->echo_endpoint && slice_starts_with(path, SLICE_LIT("/__echo/"))) {
-        route->kind = ROUTE_ECHO;
+    if (config->echo_endpoint && find_below(SLICE_LIT("/__echo/"), ROUTE_ECHO, path, route)) {
         return true;
     }
-    if (config->debug_endpoint && slice_starts_with(path, SLICE_LIT("/__debug/"))) {
-        route->kind = ROUTE_DEBUG;
+    if (config->debug_endpoint && find_below(SLICE_LIT("/__debug/"), ROUTE_DEBUG, path, route)) {
         return true;
     }
     if (method == METHOD_HEAD && slice_equal(path, SLICE_LIT("/__health"))) {

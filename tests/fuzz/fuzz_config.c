@@ -1,6 +1,7 @@
 /* Any bytes as a configuration: never a crash, and the promises of config_load hold. */
 #include "config/config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,12 +29,29 @@ static void watch_finding(void *ctx, const struct config_finding *finding)
     watch->column = finding->column;
 }
 
+/* As it was written: "text", "{param}", "{resp0_path}". */
+static size_t segment_len(const struct config_segment *segment)
+{
+    char number[16];
+    switch (segment->kind) {
+    case SEGMENT_TEXT:
+        return segment->text.len;
+    case SEGMENT_PARAM:
+        return segment->text.len + 2;
+    case SEGMENT_RESPONSE:
+        break;
+    }
+    return segment->text.len +
+           (size_t)snprintf(number, sizeof(number), "{resp%u_}", (unsigned)segment->param);
+}
+
 /* Everything that an accepted configuration points to is there. */
 static void walk(const struct config *config)
 {
     for (size_t i = 0; i < config->endpoint_count; i++) {
         const struct config_endpoint *e = &config->endpoints[i];
-        if (e->backend_count != 1 || e->timeout_ms == 0 || e->path.len == 0 ||
+        if (e->backend_count == 0 || e->backend_first + e->backend_count > config->backend_count ||
+            e->timeout_ms == 0 || e->path.len == 0 ||
             e->path.ptr[0] != '/' || e->metric_name.len == 0 || e->segment_count == 0 ||
             e->segment_first + e->segment_count > config->segment_count) {
             abort();
@@ -48,7 +66,7 @@ static void walk(const struct config *config)
         }
         for (size_t s = 0; s < b->segment_count; s++) {
             const struct config_segment *segment = &config->segments[b->segment_first + s];
-            len += segment->text.len + (segment->kind == SEGMENT_PARAM ? 2 : 0);
+            len += segment_len(segment);
         }
         if (len != b->url_pattern.len) {
             abort(); /* the pieces are the whole */

@@ -261,6 +261,11 @@ def test_echo_and_debug():
         assert echo["req_body"] == body
         response = daemon.get("/__debug/x")
         assert response.json() == {"message": "pong"}
+        for method, status in (("GET", 301), ("POST", 307)):
+            for root in ("/__debug", "/__echo"):
+                response = daemon.request(method, root + "?a=1")
+                assert response.status == status, (method, root, response.status)
+                assert response.headers["Location"] == root + "/?a=1", response.headers
         assert counters(daemon) == before
 
 

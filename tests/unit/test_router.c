@@ -168,6 +168,13 @@ static void test_builtins(void)
     router_match(&router, METHOD_GET, SLICE_LIT("/__debug/"), &route);
     CHECK(route.kind == ROUTE_DEBUG);
     router_match(&router, METHOD_GET, SLICE_LIT("/__echo"), &route);
+    CHECK(route.kind == ROUTE_REDIRECT);
+    char text[32];
+    struct out out;
+    out_init(&out, text, sizeof(text));
+    router_write_location(&out, &route, SLICE_EMPTY);
+    CHECK_EQ_TEXT(text, out_slice(&out).len, "/__echo/");
+    router_match(&router, METHOD_GET, SLICE_LIT("/__echoes"), &route);
     CHECK(route.kind == ROUTE_NOT_FOUND);
     config.echo_endpoint = config.debug_endpoint = false;
 }
