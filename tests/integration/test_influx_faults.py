@@ -120,9 +120,8 @@ def check_counters(server, values):
     store = server.store
     assert values["windows_dropped"] == values["dropped.refused"] == len(store.refused), values
     assert values["windows_written"] >= len(store.windows) - 1, (values, len(store.windows))
-    if not isinstance(server.version, influx_api.Version3):  # it names the points, without their number
-        refused = sum(len(lines) for lines in store.refused.values())
-        assert values["points_refused"] == server.points_refused + refused, (values, server.points_refused)
+    refused = sum(len(lines) for lines in store.refused.values())
+    assert values["points_refused"] == server.points_refused + refused, (values, server.points_refused)
 
 
 def run_all(scripts):
