@@ -25,6 +25,24 @@ enum outcome outcome_of(unsigned status, struct slice body, uint64_t *points_ref
     return status == 429 || status >= 500 ? OUTCOME_AGAIN : OUTCOME_KEEP;
 }
 
+void outcome_count_named(struct outcome_named *named, struct slice piece)
+{
+    static const char key[] = "\"line_number\":";
+    for (size_t i = 0; i < piece.len; i++) {
+        char c = piece.ptr[i];
+        if (c != key[named->matched]) {
+            named->matched = 0; /* only the quote can be a start again */
+        }
+        if (c == key[named->matched]) {
+            named->matched++;
+        }
+        if (key[named->matched] == '\0') {
+            named->count++;
+            named->matched = 0;
+        }
+    }
+}
+
 /* Offset of `text`, or s.len when it does not occur. */
 static size_t find_text(struct slice s, struct slice text)
 {

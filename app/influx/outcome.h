@@ -22,4 +22,12 @@ enum outcome {
  * the server says it dropped (0 when it does not say). */
 enum outcome outcome_of(unsigned status, struct slice body, uint64_t *points_refused);
 
+/* InfluxDB 3 names the points that it refused, at most 100, and says no number: counts them over
+ * the pieces of a body. All zero at first. */
+struct outcome_named {
+    uint64_t count;
+    uint8_t matched; /* bytes of the key */
+};
+void outcome_count_named(struct outcome_named *named, struct slice piece);
+
 #endif

@@ -340,6 +340,7 @@ static void start_call(struct writer *w, bool ping)
     w->status = 0;
     w->retry_after_s = 0;
     w->answer_len = 0;
+    w->named = (struct outcome_named){0};
     w->version[0] = '\0';
     batch_rewind(&w->batch, &w->call);
     struct client_request request = {
@@ -416,6 +417,7 @@ static void read_answer(struct writer *w)
     for (struct slice body = client_peek(&w->call); body.len > 0; body = client_peek(&w->call)) {
         if (w->status / 100 != 3) {
             keep_answer(w, body);
+            outcome_count_named(&w->named, body);
         }
         client_consume(&w->call, body.len);
     }
@@ -468,6 +470,9 @@ static void end_write(struct writer *w, int err)
     }
     uint64_t points = 0;
     enum outcome outcome = outcome_of(w->status, slice_of(w->answer, w->answer_len), &points);
+    if (outcome == OUTCOME_PARTIAL && points == 0) {
+        points = w->named.count;
+    }
     switch (outcome) {
     case OUTCOME_WRITTEN:
     case OUTCOME_PARTIAL:

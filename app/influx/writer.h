@@ -17,6 +17,7 @@
 #include "influx/batch.h"
 #include "influx/bisect.h"
 #include "influx/journal.h"
+#include "influx/outcome.h"
 #include "influx/spool.h"
 #include "metrics/metrics.h"
 #include "web/client.h"
@@ -67,6 +68,7 @@ struct writer {
     unsigned status;
     uint32_t retry_after_s;
     char version[24]; /* of the server, when it says so */
+    struct outcome_named named;
     size_t answer_len;
     char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body or Location, for the log */
 

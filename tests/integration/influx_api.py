@@ -422,6 +422,8 @@ class Server(lib.RawBackend):
         return line_protocol.parse(stream.read(int(fields["content-length"])))
 
     def store_points(self, points, but=()):
+        # What a server that guesses the precision (3.x, "auto") takes for seconds, too; and near now.
+        assert all(abs(point.stamp - time.time()) < 3600 for point in points), points[0].text
         with self.lock:
             self.store.take(points, but)
 

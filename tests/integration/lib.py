@@ -36,6 +36,8 @@ FULL = bool(os.environ.get("LIMPET_FULL"))
 
 # How long anything may take before a test gives up on it: a loaded machine, with sanitizers.
 SECONDS_MAX = 60
+# The same for the end of limpetd: with sanitizers it looks through all its memory for leaks then.
+SECONDS_END_MAX = 3 * SECONDS_MAX
 
 # A backend that refuses every connection (port 10 is assigned to nobody).
 NOBODY = "http://127.0.0.1:10"
@@ -208,7 +210,7 @@ class Limpetd:
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             return int(re.search(rf"^{name}:\s+(\d+) kB", status.read(), re.M).group(1))
 
-    def wait_exit(self, seconds=SECONDS_MAX):
+    def wait_exit(self, seconds=SECONDS_END_MAX):
         """The exit status (negative: killed by that signal); every line of the log has been read."""
         try:
             code = self.process.wait(seconds)

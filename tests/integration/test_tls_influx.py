@@ -8,10 +8,12 @@ import tempfile
 import lib
 import pki
 import test_influx
-import test_tls
+import tls_world
 
 UNPACK = os.path.join(lib.ROOT, "tools", "nginx")
 NGINX = os.path.join(lib.ROOT, "build", "tools", "nginx", "usr", "sbin", "nginx")
+
+RECORD_LEN = 16384  # of plain text in one TLS record, at most (RFC 8446 section 5.1)
 
 NGINX_CONFIG = """
 daemon off;
@@ -69,7 +71,7 @@ class Nginx:
 
     def listens(self):
         assert self.process.poll() is None, "nginx ended by itself"
-        return test_tls.OpensslServer.listens(self)
+        return tls_world.OpensslServer.listens(self)
 
     def sessions(self):
         """[version, "r" or ".", status] of each request."""
@@ -87,30 +89,48 @@ class Nginx:
         self.kill()
 
 
+MANY = [f"/many/{number}" for number in range(40)]
+
+
 def config(stub, proxy, **influx):
     return test_influx.config(stub, proxy, "1s", "1s", **influx)
 
 
+def config_with_many(stub, proxy, **influx):
+    """So many endpoints that a window fills several TLS records."""
+    result = config(stub, proxy, **influx)
+    result["endpoints"] += [lib.endpoint(path, stub, "/a") for path in MANY]
+    return result
+
+
 def check_delivery(protocol, **options):
-    with test_tls.folder() as path, test_influx.InfluxDB() as influxdb, test_influx.Stub() as stub:
-        world = test_tls.Pki(path)
+    """Every request arrives in an InfluxDB that wants a login, also what happened while nobody was there."""
+    with tls_world.folder() as path, test_influx.InfluxDB(auth=True) as influxdb, test_influx.Stub() as stub:
+        world = tls_world.Pki(path)
         chain = [pki.leaf(world.key["leaf"], world.middle), world.middle]
+        user = {"username": test_influx.WRITER[0], "password": test_influx.WRITER[1]}
+        influxdb.query(f"create user {user['username']} with password '{user['password']}'")
+        influxdb.query(f"grant write on krakend to {user['username']}")
         with Nginx(world, chain, world.key["leaf"], influxdb, protocol, **options) as proxy:
             own = {}
             if options.get("verify") == "on":
                 own = {"client_key_file": world.key["rsa"].path, "client_cert_file": world.write(
                     "own.pem", [pki.leaf(world.key["rsa"], world.root, usages=("clientAuth",))])}
-            with lib.Limpetd(config(stub, proxy, ca_file=world.ca_file, **own)) as daemon:
+            with lib.Limpetd(config_with_many(stub, proxy, ca_file=world.ca_file, **user, **own)) as daemon:
                 for _ in range(3):
-                    assert set(test_influx.send(daemon, ["/a"] * 100)) == {200}
+                    assert set(test_influx.send(daemon, ["/a"] * 60 + MANY)) == {200}
                     written = len(proxy.sessions())
                     lib.wait_until(lambda: len(proxy.sessions()) > written, "a push")  # pylint: disable=cell-var-from-loop
                 test_influx.wait_equal(influxdb.sum, 300, "every request is in InfluxDB")
                 proxy.kill()
-                assert set(test_influx.send(daemon, ["/a"] * 100)) == {200}
+                assert set(test_influx.send(daemon, ["/a"] * 60 + MANY)) == {200}
                 daemon.wait_log("InfluxDB.*(refused|secure|closed)")
                 proxy.start()
                 test_influx.wait_equal(influxdb.sum, 400, "what happened during the outage, too")
+                stats = daemon.stats()
+                each = stats["limpet.influx.bytes"] / stats["limpet.influx.windows_written"]
+                assert each > 2 * RECORD_LEN, each
+                assert stats["limpet.tls.handshakes_undated"] == 0, stats
             lines = proxy.sessions()
             assert {line[0] for line in lines} == {protocol}, lines
             assert all(line[2] in ("204", "502") for line in lines), lines
@@ -128,7 +148,8 @@ def test_tls13():
 
 
 def test_client_certificate():
-    check_delivery("TLSv1.3", verify="on")
+    for protocol in ("TLSv1.2", "TLSv1.3"):
+        check_delivery(protocol, verify="on")
 
 
 def test_keep_alive():
@@ -137,8 +158,8 @@ def test_keep_alive():
 
 def test_nobody_else():
     """A proxy that nobody vouches for gets no window, and no password."""
-    with test_tls.folder() as path, test_influx.InfluxDB() as influxdb, test_influx.Stub() as stub:
-        world = test_tls.Pki(path)
+    with tls_world.folder() as path, test_influx.InfluxDB() as influxdb, test_influx.Stub() as stub:
+        world = tls_world.Pki(path)
         for chain, reason in (([pki.leaf(world.key["leaf"], world.foreign)], "no authority that is trusted"),
                               ([world.leaf(names=(("dns", "influx.example"),))],
                                "certificate is for influx.example, not localhost")):

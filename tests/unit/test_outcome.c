@@ -34,8 +34,25 @@ static const struct row rows[] = {
     {503, "", OUTCOME_AGAIN, 0},
 };
 
+/* As InfluxDB 3 says it, cut in two anywhere. */
+static void test_named(void)
+{
+    static const char body[] =
+        "{\"error\":\"partial write of line protocol occurred\",\"data\":["
+        "{\"original_line\":\"a\",\"line_number\":2,\"error_message\":\"x\"},"
+        "{\"original_line\":\"b \\\"line_number\\\" \",\"line_number\": 3}]}";
+    struct slice whole = slice_from_cstr(body);
+    for (size_t at = 0; at <= whole.len; at++) {
+        struct outcome_named named = {0};
+        outcome_count_named(&named, slice_take(whole, at));
+        outcome_count_named(&named, slice_skip(whole, at));
+        CHECK_EQ_UINT(named.count, 2);
+    }
+}
+
 int main(void)
 {
+    test_named();
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t refused = 77;
         enum outcome outcome = outcome_of(rows[i].status, slice_from_cstr(rows[i].body), &refused);

@@ -22,6 +22,7 @@
 #define NS INT64_C(1000000000)
 #define DAY_NS (INT64_C(86400) * NS)
 #define WAIT_MS 5000
+#define WINDOW 100 /* bytes: less than any record with a certificate or a body */
 
 static struct net net;
 static struct log log_under_test;
@@ -146,27 +147,35 @@ static void ignore_step(void *owner, struct transport *t)
     (void)t;
 }
 
-/* Carries bytes between the scripted transport and the server until the handshake has an end. */
-static void pump(struct transport *t, int fd)
+/* Carries what is there between the scripted transport and the server. As TCP does, it lets in no
+ * more than `window` bytes that were not consumed. */
+static void carry(struct transport *t, int fd, size_t window)
 {
     struct fake_peer *peer = fake_net_latest();
     char bytes[4096];
-    fake_peer_connected(peer);
+    fake_net_run(&net);
+    if (peer->out_len > 0) {
+        CHECK_EQ_INT(send(fd, peer->out, peer->out_len, MSG_NOSIGNAL), peer->out_len);
+        fake_peer_forget_out(peer);
+    }
+    size_t room = window - (peer->in_len - peer->in_used);
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    if (room > 0 && t->state != TRANSPORT_FAILED && !t->eof && poll(&wait, 1, 1) == 1) {
+        ssize_t len = recv(fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes), 0);
+        if (len > 0) {
+            fake_peer_send(peer, bytes, (size_t)len);
+        } else {
+            fake_peer_eof(peer);
+        }
+    }
+}
+
+/* Until the handshake has an end. */
+static void pump(struct transport *t, int fd)
+{
+    fake_peer_connected(fake_net_latest());
     for (int ms = 0; ms < WAIT_MS && t->state == TRANSPORT_CONNECTING; ms++) {
-        fake_net_run(&net);
-        if (peer->out_len > 0) {
-            CHECK_EQ_INT(send(fd, peer->out, peer->out_len, MSG_NOSIGNAL), peer->out_len);
-            fake_peer_forget_out(peer);
-        }
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        if (t->state == TRANSPORT_CONNECTING && poll(&wait, 1, 1) == 1) {
-            ssize_t len = recv(fd, bytes, sizeof(bytes), 0);
-            if (len > 0) {
-                fake_peer_send(peer, bytes, (size_t)len);
-            } else {
-                fake_peer_eof(peer);
-            }
-        }
+        carry(t, fd, SIZE_MAX);
     }
 }
 
@@ -261,6 +270,37 @@ static void test_clock_unknown(void)
     CHECK_EQ_UINT(tls.handshakes_undated, full);
 }
 
+/* Records that are larger than the TCP window, in the handshake and in the answer. */
+static void test_small_window(void)
+{
+    static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+    const struct tls_target target = {.name = SLICE_LIT("plain.test"), .port = world.port};
+    struct transport *t;
+    size_t got = 0;
+    begin();
+    CHECK_EQ_INT(tls_connect(&tls, &target, NULL, ignore_step, &t), LIMPET_OK);
+    int fd = dial();
+    fake_peer_connected(fake_net_latest());
+    for (int turn = 0; turn < WAIT_MS && t->state == TRANSPORT_CONNECTING; turn++) {
+        carry(t, fd, WINDOW);
+    }
+    CHECK_EQ_INT(t->state, TRANSPORT_OPEN);
+    CHECK_EQ_UINT(transport_write(t, request, sizeof(request) - 1, false), sizeof(request) - 1);
+    transport_flush(t);
+    for (int turn = 0; turn < WAIT_MS && t->state == TRANSPORT_OPEN && !t->eof; turn++) {
+        carry(t, fd, WINDOW);
+        for (struct slice s = transport_peek(t); s.len > 0; s = transport_peek(t)) {
+            CHECK(got > 0 || slice_starts_with(s, SLICE_LIT("HTTP/1.0 200 ok")));
+            got += s.len;
+            transport_consume(t, s.len);
+        }
+    }
+    CHECK(t->eof);
+    CHECK(got > 10 * WINDOW);
+    transport_close(t);
+    close(fd);
+}
+
 static void test_no_entropy(void)
 {
     const struct tls_target target = {.name = SLICE_LIT("plain.test"), .port = 1};
@@ -320,6 +360,7 @@ static void test_all(const char *version)
     test_names();
     test_dates();
     test_clock_unknown();
+    test_small_window();
     test_memory();
     stop_server();
 }

@@ -279,6 +279,19 @@ static void test_partial_without_number(void)
     CHECK(logged("some points were refused"));
 }
 
+/* InfluxDB 3 names them instead, further on than the log shows. */
+static void test_partial_named(void)
+{
+    start_with(1, 0);
+    answer_next(400, "", "{\"error\":\"partial write of line protocol occurred\",\"data\":["
+                         "{\"original_line\":\"requests,complete=true,error=false,host=vm,"
+                         "layer=pipe,name=/a count=1i,total=1i 1795339220\",\"line_number\":2,"
+                         "\"error_message\":\"invalid column type\"},"
+                         "{\"original_line\":\"router\",\"line_number\":3}]}");
+    CHECK_EQ_UINT(writer.windows_written, 1);
+    CHECK_EQ_UINT(writer.points_refused, 2);
+}
+
 /* A refused batch is taken apart; only the window at fault is lost. */
 static void test_refused(void)
 {
@@ -754,6 +767,7 @@ int main(void)
     test_partial();
     test_partial_takes_nothing();
     test_partial_without_number();
+    test_partial_named();
     test_refused();
     test_too_large();
     test_early_success();

@@ -15,6 +15,9 @@
 #define WINDOWS_A_CASE 2
 #define BODY_LEN_MAX 16384
 #define STEPS_MAX 2000
+#define PARTIAL_WRITE                                                                              \
+    "HTTP/1.1 400 Bad Request\r\nContent-Length: 45\r\n\r\n"                                       \
+    "{\"error\":\"partial write: refused dropped=2\"}\n"
 
 enum cut_kind { CUT_RESET, CUT_END, CUT_SILENCE, CUT_KINDS };
 
@@ -339,8 +342,7 @@ static void test_answer_cut(void)
         "HTTP/1.1 204 No Content\r\nX-Influxdb-Version: 1.6.7\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
-        "HTTP/1.1 400 Bad Request\r\nContent-Length: 45\r\n\r\n"
-        "{\"error\":\"partial write: refused dropped=2\"}\n",
+        PARTIAL_WRITE,
     };
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         size_t len = strlen(answers[i]);
