@@ -169,7 +169,8 @@ static void url_pattern_read(struct loader *l, struct node node, struct config_b
         return;
     }
     url = loader_clean_path(l, url, at);
-    if (!url_pieces_check(l, at, url, params, &param_count)) {
+    if (!url_pieces_check(l, at, url, params, &param_count) ||
+        !loader_line_fits(l, at, url.len, LIMPET_HEAD_LEN_MAX, "LIMPET_HEAD_LEN_MAX")) {
         return;
     }
     backend->url_pattern = url;

@@ -7,8 +7,8 @@ static bool endpoint_path_read(struct loader *l, struct node node, struct config
 static bool params_collect(struct loader *l, const char *at, struct slice path,
                            struct path_params *params);
 static void route_check(struct loader *l, const char *at, const struct config_endpoint *endpoint);
-static void extra_read(struct loader *l, struct node extra_config,
-                       struct config_endpoint *endpoint, const struct path_params *params);
+static void extra_read(struct loader *l, struct node extra_config, struct config_endpoint *endpoint,
+                       const struct path_params *params);
 
 void loader_read_endpoints(struct loader *l, struct node list)
 {
@@ -70,8 +70,8 @@ static void endpoint_read(struct loader *l, struct node node)
 }
 
 /* The static, sequential and merging options of the reference live in extra_config.proxy. */
-static void extra_read(struct loader *l, struct node extra_config,
-                       struct config_endpoint *endpoint, const struct path_params *params)
+static void extra_read(struct loader *l, struct node extra_config, struct config_endpoint *endpoint,
+                       const struct path_params *params)
 {
     struct node found[ENDPOINT_EXTRA_KEYS];
     struct node proxy[PROXY_KEYS];
@@ -111,6 +111,9 @@ static bool endpoint_path_read(struct loader *l, struct node node, struct config
         struct overrun overrun = {"segments", "LIMPET_PATH_PARTS_MAX", parts,
                                   LIMPET_PATH_PARTS_MAX};
         loader_report_overrun(l, at, &overrun);
+        return false;
+    }
+    if (!loader_line_fits(l, at, path.len, LIMPET_REQUEST_LINE_MAX, "LIMPET_REQUEST_LINE_MAX")) {
         return false;
     }
     endpoint->path = path;

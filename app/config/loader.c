@@ -35,6 +35,18 @@ void loader_report_overrun(struct loader *l, const char *at, const struct overru
     finding_end(l->findings);
 }
 
+bool loader_line_fits(struct loader *l, const char *at, size_t path_len, size_t line_max,
+                      const char *option)
+{
+    size_t needed = path_len + sizeof("DELETE  HTTP/1.1\r\n") - 1;
+    if (needed <= line_max) {
+        return true;
+    }
+    struct overrun overrun = {"bytes of a request line", option, needed, line_max};
+    loader_report_overrun(l, at, &overrun);
+    return false;
+}
+
 void loader_report_address(struct loader *l, const char *at, struct slice text, const char *problem)
 {
     struct out *out = loader_error_begin(l, at);

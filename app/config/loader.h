@@ -115,6 +115,9 @@ struct overrun {
     size_t needed;
     size_t available;
 };
+/* Does a request line with a path of that length fit into `line_max` bytes? An error if not. */
+bool loader_line_fits(struct loader *l, const char *at, size_t path_len, size_t line_max,
+                      const char *option);
 void loader_report_overrun(struct loader *l, const char *at, const struct overrun *overrun);
 /* Of an address, a host: the quoted text and what is wrong with it. */
 void loader_report_address(struct loader *l, const char *at, struct slice text,

@@ -4,6 +4,7 @@ is one request out and one answer back. The same for the answers of backends."""
 import lib
 from wire import CHUNKED, FOLLOW, HELLO_CHUNKS, POST, Recorder, Script, split, talk
 
+
 def gateway(backend, **keys):
     endpoints = [lib.endpoint("/up", backend, method="POST", output_encoding="no-op"),
                  lib.endpoint("/get", backend, output_encoding="no-op")]

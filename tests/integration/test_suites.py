@@ -1,7 +1,8 @@
-"""Raw messages of other projects' test suites (tools/fetch-suites), and every published way to hide a
-Transfer-Encoding or a Content-Length from one of two parsers: through the running daemon to a backend
-that writes down what it got. What complies is answered, the rest is refused with the connection
-closed; whatever happens, one request in is at most one request out and one answer back."""
+"""Raw messages of other projects' test suites (tools/fetch-suites), and every published way to hide
+a Transfer-Encoding or a Content-Length from one of two parsers: through the running daemon to a
+backend that writes down what it got. What complies is answered, the rest is refused with the
+connection closed; whatever happens, one request in is at most one request out and one answer back.
+"""
 import ast
 import glob
 import os
@@ -69,8 +70,8 @@ def methods_of(raw):
 
 # ---- gunicorn: tests/requests --------------------------------------------------------------------
 
-# What gunicorn takes (with an option of its own, where it says so) and we refuse on purpose: what has
-# two readings, what is for a proxy, what RFC 9112 forbids, codings that we do not have, our limits.
+# What gunicorn takes (with an option of its own, where it says so) and we refuse on purpose: what
+# has two readings, what is for a proxy, what RFC 9112 forbids, codings that we do not have, limits.
 GUNICORN_STRICTER = {
     "005": 400,  # a fragment in the target
     "009": 400,  # Transfer-Encoding and Content-Length
@@ -82,9 +83,10 @@ GUNICORN_STRICTER = {
     "compat_obs_fold": 400, "compat_obs_fold_huge": 400,
     "pp_01": 400, "pp_02": 400,  # the PROXY protocol
 }
-# What gunicorn refuses by policy and RFC 9112 allows: other methods, as many and as long fields as its
-# options say, fields with a meaning to gunicorn, names with '_' (nothing here reads '_' as '-').
-GUNICORN_LENIENT = ("003c", "006", "007", "008", "010", "011", "012", "017", "019", "040", "chunked_07")
+# What gunicorn refuses by policy and RFC 9112 allows: other methods, as many and as long fields as
+# its options say, fields with a meaning to it, names with '_' (nothing here reads '_' as '-').
+GUNICORN_LENIENT = ("003c", "006", "007", "008", "010", "011", "012", "017", "019", "040",
+                    "chunked_07")
 GUNICORN_CUT = ("001", "099")  # end before the end of a field, of the body
 GUNICORN_STATUS = {"009": (431,), "version_02": (505,)}
 
@@ -240,14 +242,16 @@ HIDDEN = (
     b"Transfer-Encoding: chunked", b" Transfer-Encoding: chunked", b"Transfer-Encoding:\tchunked",
     b"Transfer-Encoding\t:\tchunked", b"Transfer Encoding: chunked", b"Transfer_Encoding: chunked",
     b"Transfer Encoding:chunked", b"Transfer-Encoding : chunked", b"Transfer-Encoding:  chunked",
-    b"Transfer-Encoding:chunked", b"Transfer-Encoding:\x0bchunked", b"Transfer-Encoding: chunked, cow",
-    b"Transfer-Encoding: cow, chunked", b"Transfer-Encoding: chunked, identity",
-    b"Transfer-Encoding: identity, chunked", b"Content-Encoding: chunked", b"TE: chunked",
-    b"Transfer-Encoding:\n chunked", b"Transfer-Encoding:\r\n chunked", b"Transfer-Encoding\n: chunked",
-    b"Transfer-Encoding\r\n : chunked", b'Transfer-Encoding: "chunked"', b"Transfer-Encoding: 'chunked'",
-    b"Transfer-Encoding: chunk", b"Transfer-Encoding: xchunked", b"Transfer-Encoding: chunkedx",
-    b"TrAnSFer-EnCODinG: cHuNkeD", b"TRANSFER-ENCODING: CHUNKED", b"Transfer-Encoding: chunked\r",
-    b"Transfer-Encoding: chunked\t", b"Transfer-Encoding: chunked ", b"Transfer-Encoding: chunked;",
+    b"Transfer-Encoding:chunked", b"Transfer-Encoding:\x0bchunked",
+    b"Transfer-Encoding: chunked, cow", b"Transfer-Encoding: cow, chunked",
+    b"Transfer-Encoding: chunked, identity", b"Transfer-Encoding: identity, chunked",
+    b"Content-Encoding: chunked", b"TE: chunked", b"Transfer-Encoding:\n chunked",
+    b"Transfer-Encoding:\r\n chunked", b"Transfer-Encoding\n: chunked",
+    b"Transfer-Encoding\r\n : chunked", b'Transfer-Encoding: "chunked"',
+    b"Transfer-Encoding: 'chunked'", b"Transfer-Encoding: chunk", b"Transfer-Encoding: xchunked",
+    b"Transfer-Encoding: chunkedx", b"TrAnSFer-EnCODinG: cHuNkeD", b"TRANSFER-ENCODING: CHUNKED",
+    b"Transfer-Encoding: chunked\r", b"Transfer-Encoding: chunked\t",
+    b"Transfer-Encoding: chunked ", b"Transfer-Encoding: chunked;",
     b"Transfer-Encoding: chunked;q=1", b"Transfer-Encoding: cow\r\nTransfer-Encoding: chunked",
     b"Transfer-Encoding: chunked\r\nTransfer-Encoding: cow",
     b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
@@ -261,21 +265,23 @@ HIDDEN = (
     b"Transfer-Encoding::chunked", b"Transfer-Encoding: :chunked", b"Transfer-Encoding:\0chunked",
     b"\0Transfer-Encoding: chunked", b"\xef\xbb\xbfTransfer-Encoding: chunked",
     b"Transfer-Encoding\0: chunked", b"Transfer%2dEncoding: chunked", b"Transfer-Encodin: chunked",
-    b"Transfer-Encoding: chunked\0", b"Transfer-Encoding: \\chunked", b"Transfer-Encoding: ,chunked",
-    b"Transfer-Encoding: chunked,", b"Transfer-Encoding: ,,", b"Connection: Transfer-Encoding",
-    b"Connection: Content-Length", b"Connection: close, Host", b"X-Http-Method-Override: POST",
+    b"Transfer-Encoding: chunked\0", b"Transfer-Encoding: \\chunked",
+    b"Transfer-Encoding: ,chunked", b"Transfer-Encoding: chunked,", b"Transfer-Encoding: ,,",
+    b"Connection: Transfer-Encoding", b"Connection: Content-Length", b"Connection: close, Host",
+    b"X-Http-Method-Override: POST",
 )
 LENGTHS = (
     b"Content-Length: %d", b"content-length:%d", b"Content-Length: %d ", b"Content-Length: 0%d",
-    b"Content-Length: +%d", b"Content-Length: -%d", b"Content-Length: 0x%d", b"Content-Length: %d.0",
-    b"Content-Length: %d,%d", b"Content-Length: %d, %d", b"Content-Length: %d %d",
-    b"Content-Length: %de0", b"Content-Length: \x0b%d", b"Content-Length: %d\x0b",
-    b"Content-Length : %d", b"Content-Length\t: %d", b"Content-Length:\r\n %d",
-    b"Content-Length: %d\r\nContent-Length: %d", b"Content-Length: %d\r\nContent-Length: 0",
-    b"Content-Length: 0\r\nContent-Length: %d", b"Content-Length: %d\0", b"Content_Length: %d",
-    b"Content-Length: 1844674407370955161%d", b"Content-Length: %d;", b"Content-Length:",
-    b" Content-Length: %d", b"X: X\nContent-Length: %d", b"X: X\rContent-Length: %d",
-    b"Content-Length:\xa0%d", b"Content-Length: \xb2", b'Content-Length: "%d"', b"Content-Length: 1_0",
+    b"Content-Length: +%d", b"Content-Length: -%d", b"Content-Length: 0x%d",
+    b"Content-Length: %d.0", b"Content-Length: %d,%d", b"Content-Length: %d, %d",
+    b"Content-Length: %d %d", b"Content-Length: %de0", b"Content-Length: \x0b%d",
+    b"Content-Length: %d\x0b", b"Content-Length : %d", b"Content-Length\t: %d",
+    b"Content-Length:\r\n %d", b"Content-Length: %d\r\nContent-Length: %d",
+    b"Content-Length: %d\r\nContent-Length: 0", b"Content-Length: 0\r\nContent-Length: %d",
+    b"Content-Length: %d\0", b"Content_Length: %d", b"Content-Length: 1844674407370955161%d",
+    b"Content-Length: %d;", b"Content-Length:", b" Content-Length: %d", b"X: X\nContent-Length: %d",
+    b"X: X\rContent-Length: %d", b"Content-Length:\xa0%d", b"Content-Length: \xb2",
+    b'Content-Length: "%d"', b"Content-Length: 1_0",
 )
 
 
@@ -361,7 +367,8 @@ def desync(port, backend, start, body_ok):
             assert backend.requests == [], (request, backend.requests)
         else:
             assert first[0] in body_ok, (request, first)
-            assert [got for _, got in backend.requests[:1]] in ([], [body]), (request, backend.requests)
+            bodies = [got for _, got in backend.requests[:1]]
+            assert bodies in ([], [body]), (request, backend.requests)
         assert not any(b"evil" in head for head, _ in backend.requests[:1]), backend.requests
         assert backend.extra == [], (request, backend.extra)
     assert refusals > 300 and count > refusals, (count, refusals)

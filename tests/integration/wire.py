@@ -1,5 +1,5 @@
-"""What the tests of HTTP/1.1 on the wire share: raw requests to the daemon, the answers cut apart, and
-backends that write down exactly what they got or say exactly what they are told."""
+"""What the tests of HTTP/1.1 on the wire share: raw requests to the daemon, the answers cut apart,
+and backends that write down exactly what they got or say exactly what they are told."""
 import socket
 import threading
 
@@ -38,8 +38,9 @@ class Recorder(lib.RawBackend):
     @staticmethod
     def body(connection, head, left):
         fields = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
-        length = [value.strip() for name, _, value in fields if name.lower() == b"content-length"]
-        coding = [value.strip() for name, _, value in fields if name.lower() == b"transfer-encoding"]
+        pairs = [(name.lower(), value.strip()) for name, _, value in fields]
+        length = [value for name, value in pairs if name == b"content-length"]
+        coding = [value for name, value in pairs if name == b"transfer-encoding"]
         assert len(length) + len(coding) <= 1, head
         file = connection.makefile("rb")
 

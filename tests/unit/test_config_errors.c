@@ -98,8 +98,7 @@ static const struct broken {
 
     /* Root */
     {"\n {}", LIMPET_ERR_RANGE, 2, 2, "", "'version' is missing"},
-    {"{'endpoints': [], 'version': 2}", LIMPET_ERR_RANGE, 1, 30, "version",
-     "must be 3, got 2"},
+    {"{'endpoints': [], 'version': 2}", LIMPET_ERR_RANGE, 1, 30, "version", "must be 3, got 2"},
     {"{'endpoints': [], 'version': '3'}", LIMPET_ERR_RANGE, 1, 30, "version",
      "expected a whole number, got '3'"},
     {ROOT("'endpoints': [], 'port': 0"), LIMPET_ERR_RANGE, 2, 26, "port",
@@ -288,6 +287,12 @@ static const struct broken {
      "endpoints[0].input_headers[1]", "expected a string, got null"},
     {ENDPOINT("'endpoint': '/', 'input_query_strings': [7, 'a']"), LIMPET_ERR_RANGE, 3, 42,
      "endpoints[0].input_query_strings[0]", "expected a string, got 7"},
+    {ENDPOINT("'endpoint': '/', 'input_headers': ['*', 'X A']"), LIMPET_ERR_RANGE, 3, 41,
+     "endpoints[0].input_headers[1]", "no header field can have this name"},
+    {ENDPOINT("'endpoint': '/', 'input_headers': ['']"), LIMPET_ERR_RANGE, 3, 36,
+     "endpoints[0].input_headers[0]", "no header field can have this name"},
+    {ENDPOINT("'endpoint': '/', 'input_headers': ['{X}']"), LIMPET_ERR_RANGE, 3, 36,
+     "endpoints[0].input_headers[0]", "no header field can have this name"},
     {ENDPOINT("'endpoint': '/', 'querystring_params': []"), LIMPET_ERR_RANGE, 3, 18,
      "endpoints[0].querystring_params", "is called 'input_query_strings' since version 3"},
     {ENDPOINT("'endpoint': '/', 'extra_config': {'github.com/devopsfaith/krakend/proxy': "
@@ -503,9 +508,33 @@ static void test_many_findings(void)
     CHECK_EQ_STR(tally.last, "and 40 more notes");
 }
 
+/* A path that no request line can hold, one byte beyond it. */
+static void test_long_paths(void)
+{
+    static char text[LIMPET_HEAD_LEN_MAX + 512];
+    static char path[LIMPET_HEAD_LEN_MAX];
+    const size_t rest = sizeof("DELETE  HTTP/1.1\r\n") - 1;
+    struct told told;
+    for (int backend = 0; backend < 2; backend++) {
+        size_t max = (backend ? LIMPET_HEAD_LEN_MAX : LIMPET_REQUEST_LINE_MAX) - rest;
+        for (size_t len = max; len <= max + 1; len++) {
+            memset(path, 'a', len);
+            int path_len = (int)len;
+            snprintf(text, sizeof(text),
+                     "{'version': 3, 'host': ['http://h'], 'endpoints': [{'endpoint': '/%.*s',"
+                     "\n'backend': [{'url_pattern': '/%.*s'}]}]}",
+                     backend ? 1 : path_len - 1, path, backend ? path_len - 1 : 1, path);
+            CHECK_EQ_INT(load(text, &told), len == max ? LIMPET_OK : LIMPET_ERR_RANGE);
+        }
+        CHECK_EQ_UINT(told.line, backend ? 2 : 1);
+        CHECK(strstr(told.message, backend ? "LIMPET_HEAD_LEN_MAX" : "LIMPET_REQUEST_LINE_MAX"));
+    }
+}
+
 int main(void)
 {
     test_broken();
+    test_long_paths();
     test_all_errors();
     test_secrets();
     test_many_findings();
