@@ -1,7 +1,8 @@
 #include "gateway/limits.h"
 
-#include "base/num.h"
 #include "base/siphash.h"
+#include "config/address.h"
+#include "gateway/client_ip.h"
 #include "gateway/uri.h"
 #include "port/port.h"
 
@@ -41,27 +42,6 @@ bool limits_admit_call(struct limits *limits, uint16_t rate, uint64_t now_ns)
 
 /* ---- Who a client is ------------------------------------------------------------------------ */
 
-/* Four numbers of 0..255 without leading zeros, as Go's net.ParseIP takes them. */
-static bool parse_ip4(struct slice text, uint32_t *ip4)
-{
-    uint32_t sum = 0;
-    for (int i = 0; i < 4; i++) {
-        struct slice part = slice_take(text, slice_find(text, '.'));
-        uint64_t byte;
-        bool zeros = part.len > 1 && part.ptr[0] == '0';
-        if (zeros || num_parse_u64(part, 255, &byte) != LIMPET_OK) {
-            return false;
-        }
-        sum = sum << 8 | (uint32_t)byte;
-        if ((part.len == text.len) != (i == 3)) {
-            return false;
-        }
-        text = slice_skip(text, part.len + 1);
-    }
-    *ip4 = sum;
-    return true;
-}
-
 /* The first field of that name, empty when there is none. */
 static struct slice field_value(const struct origin *origin, struct slice name)
 {
@@ -69,17 +49,12 @@ static struct slice field_value(const struct origin *origin, struct slice name)
     return field != NULL ? field->value : SLICE_EMPTY;
 }
 
-/* The first address that the field of that name lists, a port behind it left out; else the peer's.
- */
-static uint32_t client_ip4(const struct origin *origin, struct slice name)
+/* The first address that the field of that name lists, a port behind it left out. */
+static bool listed_ip4(const struct origin *origin, struct slice name, uint32_t *ip4)
 {
     struct slice list = name.len > 0 ? field_value(origin, name) : SLICE_EMPTY;
     struct slice first = slice_trim(slice_take(list, slice_find(list, ',')));
-    uint32_t ip4;
-    if (parse_ip4(slice_take(first, slice_find(first, ':')), &ip4)) {
-        return ip4;
-    }
-    return server_peer_ip4(origin->conn);
+    return address_ip4(slice_take(first, slice_find(first, ':')), ip4);
 }
 
 static void add_u32(struct siphash *hash, uint32_t v)
@@ -89,13 +64,28 @@ static void add_u32(struct siphash *hash, uint32_t v)
     }
 }
 
+static void add_ip(const struct config *config, const struct origin *origin, struct siphash *hash)
+{
+    char text[CLIENT_IP_SIZE];
+    uint32_t ip4;
+    struct slice ip = client_ip(config, origin->conn, text);
+    if (listed_ip4(origin, origin->endpoint->client.key, &ip4) || address_ip4(ip, &ip4)) {
+        add_u32(hash, ip4);
+        return;
+    }
+    for (size_t i = 0; i < ip.len; i++) {
+        siphash_byte(hash, (uint8_t)ip.ptr[i]);
+    }
+}
+
 /* False when the request does not say who it is from. Two ways to write one {param} are one client.
  */
-static bool add_client(const struct origin *origin, struct siphash *hash)
+static bool add_client(const struct config *config, const struct origin *origin,
+                       struct siphash *hash)
 {
     const struct config_client *client = &origin->endpoint->client;
     if (client->strategy == CLIENT_IP) {
-        add_u32(hash, client_ip4(origin, client->key));
+        add_ip(config, origin, hash);
         return true;
     }
     struct slice text = client->strategy == CLIENT_HEADER ? field_value(origin, client->key)
@@ -121,7 +111,7 @@ static bool admit_client(struct limits *limits, const struct origin *origin, uin
     uint64_t id[2];
     siphash_begin(&hash, limits->key);
     add_u32(&hash, rate); /* each endpoint has its own */
-    if (!add_client(origin, &hash)) {
+    if (!add_client(limits->config, origin, &hash)) {
         return false;
     }
     siphash_end(&hash, id);
