@@ -110,11 +110,12 @@ static void set_tls_time(struct app *app, const struct port_time *now)
 
 static void init_servers(struct app *app)
 {
+    uint64_t body_len_max = app->config.router.body_len_max;
     const struct server_options options = {
         .header_timeout_ms = LIMPET_HEADER_TIMEOUT_MS,
         .stall_timeout_ms = LIMPET_STALL_TIMEOUT_MS,
         .idle_timeout_ms = LIMPET_IDLE_TIMEOUT_MS,
-        .body_len_max = UINT64_MAX,
+        .body_len_max = body_len_max > 0 ? body_len_max : UINT64_MAX,
         .log_prefix = "[SERVICE: Gateway]",
     };
     struct server_handler handler = gateway_handler(&app->gateway);

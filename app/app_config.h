@@ -74,6 +74,11 @@
 #define LIMPET_NAMES_MAX (8u * LIMPET_BACKENDS_MAX)
 #endif
 
+/* Entries of the router's trusted_proxies. 1..255. 17 B each. */
+#ifndef LIMPET_TRUSTED_PROXIES
+#define LIMPET_TRUSTED_PROXIES 64u
+#endif
+
 /* Different keys of all `allow` and `deny` lists together, one for each part of a dotted path.
  * 2..65535. 24 B each (12 B on 32 bit). */
 #ifndef LIMPET_FILTER_NODES_MAX

@@ -3,6 +3,8 @@
 #include "base/num.h"
 #include "config/path.h"
 
+#include <string.h>
+
 /* RFC 1035 section 2.3.4. */
 #define LABEL_LEN_MAX 63u
 #define NAME_LEN_MAX 253u
@@ -34,6 +36,130 @@ bool address_ip4(struct slice s, uint32_t *ip4)
     }
     *ip4 = address;
     return true;
+}
+
+/* ---- Addresses of both families ------------------------------------------------------------- */
+
+#define IP_BITS 128u
+#define IP4_FRONT_BITS 96u
+
+/* "ffff" in front of a colon or of the end: at most four digits. */
+static bool group_parse(struct slice s, uint32_t *value)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned c = (unsigned char)s.ptr[i];
+        unsigned letter = (c | 0x20u) - 'a';
+        if (c - '0' > 9u && letter > 5u) {
+            return false;
+        }
+        sum = sum << 4 | (c - '0' <= 9u ? c - '0' : letter + 10u);
+    }
+    *value = sum;
+    return s.len >= 1 && s.len <= 4;
+}
+
+static size_t put_number(uint8_t *bytes, size_t at, uint32_t value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        bytes[at + i] = (uint8_t)(value >> 8 * (len - 1 - i));
+    }
+    return at + len;
+}
+
+/* The groups before and behind "::" (`gap`, SIZE_MAX without one) stand together in `bytes`.
+ * Returns their length; 0 = no address. */
+static size_t groups_parse(struct slice s, uint8_t bytes[16], size_t *gap)
+{
+    size_t len = 0;
+    *gap = SIZE_MAX;
+    if (slice_starts_with(s, SLICE_LIT("::"))) {
+        *gap = 0;
+        s = slice_skip(s, 2);
+    }
+    while (s.len > 0) {
+        struct slice group = slice_take(s, slice_find(s, ':'));
+        uint32_t value;
+        bool last = group.len == s.len;
+        if (last && len <= 12 && address_ip4(group, &value)) {
+            return put_number(bytes, len, value, 4);
+        }
+        if (len == 16 || !group_parse(group, &value)) {
+            return 0;
+        }
+        len = put_number(bytes, len, value, 2);
+        s = slice_skip(s, group.len + 1);
+        if (s.len == 0 && !last) {
+            return 0; /* ends with a colon */
+        }
+        if (s.len > 0 && s.ptr[0] == ':') {
+            if (*gap != SIZE_MAX) {
+                return 0;
+            }
+            *gap = len;
+            s = slice_skip(s, 1);
+        }
+    }
+    return len;
+}
+
+static bool address_ip6(struct slice s, uint8_t address[16])
+{
+    size_t gap;
+    size_t len = groups_parse(s, address, &gap);
+    if (gap == SIZE_MAX || len == 16) {
+        return gap == SIZE_MAX && len == 16;
+    }
+    bool only_gap = s.len == 2 && gap == 0;
+    if (len == 0 && !only_gap) {
+        return false;
+    }
+    memmove(address + 16 - (len - gap), address + gap, len - gap);
+    memset(address + gap, 0, 16 - len);
+    return true;
+}
+
+bool address_ip(struct slice s, struct config_network *ip)
+{
+    uint32_t ip4;
+    memset(ip, 0, sizeof(*ip));
+    ip->bits = IP_BITS;
+    if (!address_ip4(s, &ip4)) {
+        return address_ip6(s, ip->address);
+    }
+    put_number(ip->address, 10, 0xFFFF, 2);
+    put_number(ip->address, 12, ip4, 4);
+    return true;
+}
+
+bool address_network(struct slice s, struct config_network *network)
+{
+    size_t slash = slice_find(s, '/');
+    if (!address_ip(slice_take(s, slash), network)) {
+        return false;
+    }
+    bool ip4 = slice_find(s, ':') == s.len;
+    uint64_t bits = ip4 ? IP_BITS - IP4_FRONT_BITS : IP_BITS;
+    if (slash < s.len && num_parse_u64(slice_skip(s, slash + 1), bits, &bits) != LIMPET_OK) {
+        return false;
+    }
+    network->bits = (uint8_t)(ip4 ? IP4_FRONT_BITS + bits : bits);
+    return true;
+}
+
+/* An IPv6 network never holds an IPv4 address, as in Go's net.IPNet. */
+bool address_in_network(const struct config_network *ip, const struct config_network *network)
+{
+    static const uint8_t ip4_front[12] = {[10] = 0xFF, [11] = 0xFF};
+    bool ip4 = memcmp(ip->address, ip4_front, sizeof(ip4_front)) == 0;
+    if (ip4 && network->bits < IP4_FRONT_BITS) {
+        return false;
+    }
+    size_t whole = network->bits / 8u;
+    unsigned rest = network->bits % 8u;
+    unsigned differ =
+        rest > 0 ? (unsigned)(ip->address[whole] ^ network->address[whole]) >> (8u - rest) : 0;
+    return memcmp(ip->address, network->address, whole) == 0 && differ == 0;
 }
 
 static bool is_localhost(struct slice s)

@@ -10,6 +10,12 @@
 /* "192.0.2.1" in host byte order. Four numbers 0..255 without leading zeros. */
 bool address_ip4(struct slice s, uint32_t *ip4);
 
+/* An IPv4 or IPv6 address (RFC 4291 section 2.2, no zone); its bits are 128. */
+bool address_ip(struct slice s, struct config_network *ip);
+/* The same, or a network: "10.0.0.0/8", "fd00::/8". Bits behind the prefix do not count. */
+bool address_network(struct slice s, struct config_network *network);
+bool address_in_network(const struct config_network *ip, const struct config_network *network);
+
 /* "listen_ip": an IPv4 address, "localhost", or empty for all addresses. */
 const char *address_listen_ip(struct slice s, uint32_t *ip4);
 /* "listen_address": ":8090", "127.0.0.1:8090", "localhost:8090". */

@@ -167,6 +167,54 @@ struct config_tls {
     struct slice key_file;
 };
 
+/* Addresses that begin alike. Both families in 16 bytes: IPv4 stands behind ::ffff:0:0/96. */
+struct config_network {
+    uint8_t address[16];
+    uint8_t bits; /* that count; 96..128 for IPv4 */
+};
+
+/* `router` of the service's extra_config. Zeroed = nothing given. */
+struct config_router {
+    bool return_error_msg; /* an error's text is its answer's body */
+    bool auto_options;     /* OPTIONS of an endpoint's path is answered with its methods */
+    bool version_hidden;   /* X-Krakend: Version undefined */
+    bool health_disabled;
+    bool access_log_disabled;
+    bool slash_redirects_disabled;
+    bool path_redirects_disabled;
+    bool method_check_disabled;   /* 404 instead of 405 */
+    bool path_decoding_disabled;  /* params that are escaped twice go on */
+    bool extra_slashes_removed;   /* a path is cleaned before it is looked up */
+    bool forwarded_by_client_ip;  /* see gateway/client_ip.h */
+    uint8_t trusted_count;
+    uint16_t timeout_status;      /* of an answer that came too late; 0 = 500 */
+    uint16_t bad_gateway_status;  /* where no backend gave an answer at all; 0 = 500 */
+    struct slice health_path;     /* empty = /__health */
+    struct slice body_404;        /* JSON; empty = the plain text */
+    struct slice body_405;
+    uint64_t body_len_max;        /* of requests; 0 = unlimited */
+    struct config_names ip_headers; /* none = X-Forwarded-For, X-Real-IP */
+    struct config_names skip_paths; /* of the access log */
+    struct config_network trusted[LIMPET_TRUSTED_PROXIES]; /* none = every peer */
+};
+
+/* security/cors of the service's extra_config. Zeroed = off. */
+struct config_cors {
+    bool enabled;    /* the namespace is there */
+    bool any_origin; /* no list, or "*" in it */
+    bool any_header; /* the same */
+    bool credentials;
+    bool private_network;
+    bool passthrough; /* preflights go on to the router */
+    bool debug;
+    uint16_t methods;        /* bits of enum method; OPTIONS always */
+    uint16_t success_status; /* of a preflight's answer; default 204 */
+    uint32_t max_age_s;      /* 0 = no field */
+    struct config_names origins; /* each with one '*' at most */
+    struct config_names headers;
+    struct slice exposed; /* "A, B"; empty = no field */
+};
+
 struct config_metrics {
     bool enabled; /* the namespace is there */
     bool proxy_disabled;
@@ -200,7 +248,8 @@ struct config {
     uint32_t cache_ttl_s;
     bool echo_endpoint;  /* /__echo/ */
     bool debug_endpoint; /* /__debug/ */
-    bool return_error_msg; /* router: an error's text is its answer's body */
+    struct config_router router;
+    struct config_cors cors;
     enum log_level log_level;
     struct config_metrics metrics;
     struct config_influx influx;

@@ -132,7 +132,8 @@ struct key {
     X(SERVICE_EXTRA_METRICS, "telemetry/metrics", OBJECT, "", "")                                 \
     X(SERVICE_EXTRA_INFLUX, "telemetry/influx", OBJECT, "", "")                                   \
     X(SERVICE_EXTRA_LOGGING, "telemetry/logging", OBJECT, "", "")                                 \
-    X(SERVICE_EXTRA_ROUTER, "router", OBJECT, "", "")
+    X(SERVICE_EXTRA_ROUTER, "router", OBJECT, "", "")                                             \
+    X(SERVICE_EXTRA_CORS, "security/cors", OBJECT, "", "")
 #define KEYS_SERVICE_EXTRA_OTHER(X)                                                               \
     X("ai/mcp", OBJECT, NEVER, "")                                                                \
     X("auth/api-keys", OBJECT, LATER, "")                                                         \
@@ -151,7 +152,6 @@ struct key {
     X("qos/ratelimit/tiered", OBJECT, NEVER, "")                                                  \
     X("redis", OBJECT, NEVER, "")                                                                 \
     X("security/bot-detector", OBJECT, NEVER, "")                                                 \
-    X("security/cors", OBJECT, LATER, "")                                                         \
     X("security/http", OBJECT, LATER, "")                                                         \
     X("server/static-filesystem", OBJECT, NEVER, "")                                              \
     X("server/virtualhost", OBJECT, NEVER, "")                                                    \
@@ -191,7 +191,7 @@ struct key {
     X("qos/ratelimit/router/redis", OBJECT, NEVER, "")                                            \
     X("qos/ratelimit/tiered", OBJECT, NEVER, "")                                                  \
     X("security/bot-detector", OBJECT, NEVER, "")                                                 \
-    X("security/cors", OBJECT, LATER, "")                                                         \
+    X("security/cors", OBJECT, NEVER, "")                                                         \
     X("security/http", OBJECT, LATER, "")                                                         \
     X("security/policies", OBJECT, NEVER, "")                                                     \
     X("telemetry/opentelemetry", OBJECT, NEVER, "")                                               \
@@ -308,28 +308,52 @@ struct key {
 
 /* router */
 #define KEYS_ROUTER(X)                                                                            \
-    X(ROUTER_RETURN_ERROR_MSG, "return_error_msg", BOOL, "false", "")
+    X(ROUTER_RETURN_ERROR_MSG, "return_error_msg", BOOL, "false", "")                             \
+    X(ROUTER_TIMEOUT_STATUS, "timeout_status", NUMBER, "500", "500..599")                         \
+    X(ROUTER_BAD_GATEWAY_STATUS, "bad_gateway_status", NUMBER, "500", "500..599")                 \
+    X(ROUTER_AUTO_OPTIONS, "auto_options", BOOL, "false", "")                                     \
+    X(ROUTER_NO_ACCESS_LOG, "disable_access_log", BOOL, "false", "")                              \
+    X(ROUTER_NO_METHOD_CHECK, "disable_handle_method_not_allowed", BOOL, "false", "")             \
+    X(ROUTER_NO_HEALTH, "disable_health", BOOL, "false", "")                                      \
+    X(ROUTER_NO_PATH_DECODING, "disable_path_decoding", BOOL, "false", "")                        \
+    X(ROUTER_NO_PATH_REDIRECT, "disable_redirect_fixed_path", BOOL, "false", "")                  \
+    X(ROUTER_NO_SLASH_REDIRECT, "disable_redirect_trailing_slash", BOOL, "false", "")             \
+    X(ROUTER_ERROR_BODY, "error_body", OBJECT, "{}", "")                                          \
+    X(ROUTER_CLIENT_IP, "forwarded_by_client_ip", BOOL, "false", "")                              \
+    X(ROUTER_HEALTH_PATH, "health_path", STRING, "\"/__health\"", "path without {params}")         \
+    X(ROUTER_HIDE_VERSION, "hide_version_header", BOOL, "false", "")                              \
+    X(ROUTER_SKIP_PATHS, "logger_skip_paths", STRINGS, "[]", "paths")                             \
+    X(ROUTER_MAX_PAYLOAD, "max_payload", NUMBER, "0", "bytes; 0 = unlimited")                     \
+    X(ROUTER_IP_HEADERS, "remote_ip_headers", STRINGS, "[]", "names")                             \
+    X(ROUTER_NO_EXTRA_SLASH, "remove_extra_slash", BOOL, "false", "")                             \
+    X(ROUTER_TRUSTED, "trusted_proxies", STRINGS, "[]", "addresses, networks as 10.0.0.0/8")
 #define KEYS_ROUTER_OTHER(X)                                                                      \
     X("app_engine", BOOL, NEVER, "false")                                                         \
-    X("auto_options", BOOL, LATER, "false")                                                       \
     X("decompress_gzip", ANY, NEVER, "false")                                                     \
-    X("disable_access_log", BOOL, NO_EFFECT, "")                                                  \
     X("disable_gzip", BOOL, NO_EFFECT, "")                                                        \
-    X("disable_handle_method_not_allowed", BOOL, LATER, "false")                                  \
-    X("disable_health", BOOL, LATER, "false")                                                     \
-    X("disable_path_decoding", BOOL, LATER, "false")                                              \
-    X("disable_redirect_fixed_path", BOOL, LATER, "false")                                        \
-    X("disable_redirect_trailing_slash", BOOL, LATER, "false")                                    \
-    X("error_body", OBJECT, LATER, "{}")                                                          \
-    X("forwarded_by_client_ip", BOOL, LATER, "false")                                             \
-    X("health_path", STRING, LATER, "\"/__health\"")                                              \
-    X("hide_version_header", BOOL, LATER, "false")                                                \
-    X("logger_skip_paths", STRINGS, NO_EFFECT, "")                                                \
     X("max_multipart_memory", NUMBER, NO_EFFECT, "")                                              \
-    X("max_payload", NUMBER, LATER, "0")                                                          \
-    X("remote_ip_headers", STRINGS, LATER, "[]")                                                  \
-    X("remove_extra_slash", BOOL, LATER, "false")                                                 \
-    X("trusted_proxies", STRINGS, LATER, "[]")
+    X("use_h2c", BOOL, NEVER, "false")
+
+/* router.error_body */
+#define KEYS_ERROR_BODY(X)                                                                        \
+    X(ERROR_BODY_404, "404", ANY, "", "any JSON")                                                 \
+    X(ERROR_BODY_405, "405", ANY, "", "any JSON")
+#define KEYS_ERROR_BODY_OTHER(X)
+
+/* security/cors */
+#define KEYS_CORS(X)                                                                              \
+    X(CORS_ORIGINS, "allow_origins", STRINGS, "[\"*\"]", "origins, one * in each")                 \
+    X(CORS_METHODS, "allow_methods", STRINGS, "[\"GET\",\"HEAD\",\"POST\"]",                       \
+      "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS")                                             \
+    X(CORS_HEADERS, "allow_headers", STRINGS, "[\"*\"]", "names, *")                              \
+    X(CORS_EXPOSE, "expose_headers", STRINGS, "[]", "names, *")                                   \
+    X(CORS_CREDENTIALS, "allow_credentials", BOOL, "false", "")                                   \
+    X(CORS_PRIVATE_NETWORK, "allow_private_network", BOOL, "false", "")                           \
+    X(CORS_MAX_AGE, "max_age", DURATION, "\"0s\"", "0s, 1s..1000h")                               \
+    X(CORS_PASSTHROUGH, "options_passthrough", BOOL, "false", "")                                 \
+    X(CORS_SUCCESS_STATUS, "options_success_status", NUMBER, "204", "200..299")                   \
+    X(CORS_DEBUG, "debug", BOOL, "false", "")
+#define KEYS_CORS_OTHER(X)
 
 /* proxy, of an endpoint or a backend */
 #define KEYS_PROXY(X)                                                                             \
@@ -440,6 +464,8 @@ struct key {
     X(SECTION_INFLUX, INFLUX, "extra_config.telemetry/influx")                                    \
     X(SECTION_LOGGING, LOGGING, "extra_config.telemetry/logging")                                 \
     X(SECTION_ROUTER, ROUTER, "extra_config.router")                                              \
+    X(SECTION_ERROR_BODY, ERROR_BODY, "extra_config.router.error_body")                           \
+    X(SECTION_CORS, CORS, "extra_config.security/cors")                                           \
     X(SECTION_PROXY, PROXY, "extra_config.proxy of an endpoint or a backend")                     \
     X(SECTION_STATIC, STATIC, "endpoints[].extra_config.proxy.static")                            \
     X(SECTION_BACKEND_HTTP, BACKEND_HTTP, "endpoints[].backend[].extra_config.backend/http")      \

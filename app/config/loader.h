@@ -51,6 +51,7 @@ struct loader {
     bool has_host;          /* the root names one, be it a good one or not */
     uint16_t responses;     /* backends before this one whose answers it may use */
     const char *metrics_at; /* telemetry/metrics or its listen_address */
+    const char *health_at;  /* router's health_path; NULL = not given */
 };
 
 /* ---- Nodes (section.c) ---- */
@@ -153,6 +154,10 @@ void loader_store_segments(struct loader *l, struct slice path, const struct pat
 void loader_read_service(struct loader *l);                             /* service.c */
 void loader_read_telemetry(struct loader *l, struct node extra_config); /* telemetry.c */
 void loader_read_client_tls(struct loader *l, struct node node);        /* client_tls.c */
+void loader_read_router(struct loader *l, struct node node);            /* router.c */
+void loader_read_cors(struct loader *l, struct node node);              /* cors.c */
+/* The router's health path must not be an endpoint's, too: when the endpoints are read. router.c */
+void loader_check_health_path(struct loader *l);
 /* The keys of telemetry/influx that are about TLS. client_tls.c */
 void loader_read_influx_tls(struct loader *l, const struct node *found);
 void loader_read_endpoints(struct loader *l, struct node list);         /* endpoint.c */
@@ -165,6 +170,11 @@ void loader_read_shaping(struct loader *l, const struct node *found,
 /* input_headers, and input_query_strings (sorted). shaping.c */
 void loader_read_headers(struct loader *l, struct node list, struct config_pass *pass);
 void loader_read_query(struct loader *l, struct node list, struct config_pass *pass);
+/* A list of strings into config->names. shaping.c */
+void loader_read_names(struct loader *l, struct node list, struct config_names *names);
+/* A JSON value without the white space between its tokens, kept. Empty when there is no room.
+ * shaping.c */
+struct slice loader_squeeze(struct loader *l, struct slice json);
 /* static, of an endpoint. shaping.c */
 void loader_read_static(struct loader *l, struct node node, struct config_endpoint *endpoint);
 /* qos/ratelimit/router of an endpoint (`params` as loader_read_backends), qos/ratelimit/proxy and

@@ -31,6 +31,7 @@ void loader_read_service(struct loader *l)
                   !(node_ok(found[ROOT_HOST]) && node_count(found[ROOT_HOST]) == 0);
     loader_read_hosts(l, found[ROOT_HOST], &l->host_first, &l->host_count);
     loader_read_endpoints(l, found[ROOT_ENDPOINTS]);
+    loader_check_health_path(l);
     if (!node_given(found[ROOT_ENDPOINTS])) {
         loader_warning(l, l->root.raw.ptr, "no \"endpoints\": every request will be answered 404");
     }

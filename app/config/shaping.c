@@ -61,40 +61,58 @@ static void names_begin(const struct loader *l, struct config_names *names)
     names->count = 0;
 }
 
-/* A token of RFC 9110; value_text() lets no control character through. */
+void loader_read_names(struct loader *l, struct node list, struct config_names *names)
+{
+    struct node_iter iter;
+    struct node_member member;
+    struct slice name;
+    names_begin(l, names);
+    if (!node_ok(list)) {
+        return;
+    }
+    node_iter_init(&iter, list);
+    while (node_iter_next(&iter, &member)) {
+        if (value_text(l, member.node, &name)) {
+            name_add(l, name, member.node.raw.ptr, names);
+        }
+    }
+}
+
+/* A token of RFC 9110. Control characters are value_text()'s to refuse. */
 static bool is_field_name(struct slice name)
 {
-    struct slice delimiters = SLICE_LIT("\"(),/:;<=>?@[\\]{}");
+    struct slice delimiters = SLICE_LIT(" \"(),/:;<=>?@[\\]{}");
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.ptr[i];
-        if (c <= ' ' || c > '~' || slice_find(delimiters, (char)c) < delimiters.len) {
+        if (c > 0x7f || slice_find(delimiters, (char)c) < delimiters.len) {
             return false;
         }
     }
     return name.len > 0;
 }
 
-static void pass_read(struct loader *l, struct node list, bool fields, struct config_pass *pass)
+static void check_field_names(struct loader *l, struct node list)
 {
     struct node_iter iter;
     struct node_member member;
-    struct slice name;
-    names_begin(l, &pass->names);
-    if (!node_ok(list)) {
-        return;
-    }
     node_iter_init(&iter, list);
     while (node_iter_next(&iter, &member)) {
-        if (!value_text(l, member.node, &name)) {
-            continue;
-        }
-        if (fields && !is_field_name(name)) {
+        if (!is_field_name(node_string(member.node))) {
             loader_error(l, member.node.raw.ptr, "no header field can have this name");
-            continue;
         }
-        pass->given = true;
+    }
+}
+
+static void pass_read(struct loader *l, struct node list, bool fields, struct config_pass *pass)
+{
+    loader_read_names(l, list, &pass->names);
+    if (fields && node_ok(list)) {
+        check_field_names(l, list);
+    }
+    pass->given = pass->names.count > 0;
+    for (uint16_t i = 0; i < pass->names.count; i++) {
+        struct slice name = l->config->names[pass->names.first + i];
         pass->all = pass->all || slice_equal(name, SLICE_LIT("*"));
-        name_add(l, name, member.node.raw.ptr, &pass->names);
     }
 }
 
@@ -260,6 +278,17 @@ static size_t write_squeezed(struct out *out, struct slice json)
     return len;
 }
 
+struct slice loader_squeeze(struct loader *l, struct slice json)
+{
+    size_t len = write_squeezed(NULL, json);
+    struct out *out = loader_compose(l, len, json.ptr);
+    if (out == NULL) {
+        return SLICE_EMPTY;
+    }
+    (void)write_squeezed(out, json);
+    return loader_composed(l, len);
+}
+
 /* The merge takes the keys of the data as they are. */
 static void data_keys_check(struct loader *l, struct node data)
 {
@@ -297,12 +326,6 @@ void loader_read_static(struct loader *l, struct node node, struct config_endpoi
         return;
     }
     strategy_read(l, found[STATIC_STRATEGY], &endpoint->static_strategy);
-    struct slice data = found[STATIC_DATA].raw;
     data_keys_check(l, found[STATIC_DATA]);
-    size_t len = write_squeezed(NULL, data);
-    struct out *out = loader_compose(l, len, data.ptr);
-    if (out != NULL) {
-        (void)write_squeezed(out, data);
-        endpoint->static_data = loader_composed(l, len);
-    }
+    endpoint->static_data = loader_squeeze(l, found[STATIC_DATA].raw);
 }

@@ -1,4 +1,4 @@
-/* extra_config of the service: telemetry/metrics, telemetry/influx, telemetry/logging, router. */
+/* extra_config of the service: telemetry/metrics, telemetry/influx, telemetry/logging. */
 #include "config/address.h"
 #include "config/loader.h"
 
@@ -11,10 +11,9 @@ static void logging_read(struct loader *l, struct node node);
 void loader_read_telemetry(struct loader *l, struct node extra_config)
 {
     struct node found[SERVICE_EXTRA_KEYS];
-    struct node router[ROUTER_KEYS];
     section_read(l, SECTION_SERVICE_EXTRA, extra_config, found, SERVICE_EXTRA_KEYS);
-    section_read(l, SECTION_ROUTER, found[SERVICE_EXTRA_ROUTER], router, ROUTER_KEYS);
-    l->config->return_error_msg = node_true(router[ROUTER_RETURN_ERROR_MSG]);
+    loader_read_router(l, found[SERVICE_EXTRA_ROUTER]);
+    loader_read_cors(l, found[SERVICE_EXTRA_CORS]);
     metrics_read(l, found[SERVICE_EXTRA_METRICS]);
     influx_read(l, found[SERVICE_EXTRA_INFLUX]);
     logging_read(l, found[SERVICE_EXTRA_LOGGING]);

@@ -63,6 +63,13 @@ static void fail_text(struct backend *b, const char *text)
     fail(b);
 }
 
+/* The call failed. Not the backend's fault: that we have no connection left. */
+static void fail_call(struct backend *b)
+{
+    b->unreachable = b->call.err != LIMPET_ERR_FULL;
+    fail_text(b, limpet_err_text(b->call.err));
+}
+
 static void fail_status(struct backend *b, unsigned status)
 {
     struct slice body = slice_take(client_peek(&b->call), LOG_BODY_LEN);
@@ -209,7 +216,7 @@ static void on_call(void *ctx, struct client_call *call)
         return;
     }
     if (call->state == CALL_FAILED) {
-        fail_text(b, limpet_err_text(call->err));
+        fail_call(b);
     } else {
         backend_push(b);
         if (b->state == BACKEND_ASKED && (call->state == CALL_BODY || call->state == CALL_DONE)) {
@@ -398,7 +405,7 @@ static bool wants_refused(struct backend *b, unsigned status)
 {
     bool details = b->config->error_details.len > 0;
     b->refused = details || b->config->error_code ? status : 0;
-    return details || (b->config->error_code && b->gateway->config->return_error_msg);
+    return details || (b->config->error_code && b->gateway->config->router.return_error_msg);
 }
 
 static void take_json_head(struct backend *b, const struct message_head *head)
@@ -446,7 +453,7 @@ static void read_body(struct backend *b)
     if (client_body_done(&b->call)) {
         finish_body(b);
     } else if (b->call.state == CALL_FAILED) {
-        fail_text(b, limpet_err_text(b->call.err));
+        fail_call(b);
     }
 }
 
@@ -621,7 +628,7 @@ struct slice backend_peek(struct backend *b)
     if (client_body_done(&b->call)) {
         b->state = BACKEND_COMPLETE;
     } else if (b->call.state == CALL_FAILED) {
-        fail_text(b, limpet_err_text(b->call.err));
+        fail_call(b);
     }
     return SLICE_EMPTY;
 }

@@ -44,6 +44,7 @@ struct backend {
     uint32_t period;        /* of its breaker, 0 = it has none or did not let the call through */
     uint16_t position;      /* in its endpoint; for the pipe */
     unsigned refused;       /* status that is no good one, 0 = none; FAILED: return_error_code */
+    bool unreachable;       /* FAILED: it gave no answer in HTTP, or broke it off */
     const char *error_text; /* FAILED: why, static */
     struct backend *next;   /* free list; the pipe's list */
     void *owner;            /* the pipe */

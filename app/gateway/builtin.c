@@ -8,6 +8,9 @@
 
 static void answer_health(struct exchange *x);
 static void answer_redirect(struct exchange *x, const struct route *route);
+static void answer_error(struct exchange *x, unsigned status, struct slice json, struct slice text,
+                         struct slice allow);
+static void answer_methods(struct exchange *x, const struct route *route);
 
 void builtin_start(struct exchange *x, const struct route *route)
 {
@@ -33,11 +36,13 @@ void builtin_start(struct exchange *x, const struct route *route)
         builtin_answer(x, 400, false, SLICE_LIT("text/plain; charset=utf-8"),
                        SLICE_LIT("400 Bad Request"));
         break;
+    case ROUTE_OPTIONS:
     case ROUTE_BAD_METHOD:
-        builtin_answer(x, 405, true, SLICE_LIT("text/plain"), SLICE_LIT("405 method not allowed"));
+        answer_methods(x, route);
         break;
     default:
-        builtin_answer(x, 404, true, SLICE_LIT("text/plain"), SLICE_LIT("404 page not found"));
+        answer_error(x, 404, x->gateway->config->router.body_404,
+                     SLICE_LIT("404 page not found"), SLICE_EMPTY);
         break;
     }
 }
@@ -62,6 +67,46 @@ bool builtin_take_body(struct exchange *x)
         builtin_answer(x, 503, false, SLICE_EMPTY, SLICE_EMPTY);
     }
     return x->body != NULL;
+}
+
+/* ---- 404, 405, OPTIONS -------------------------------------------------------------------------
+ */
+
+/* `json`: the router's error_body, empty = none. */
+static void answer_error(struct exchange *x, unsigned status, struct slice json, struct slice text,
+                         struct slice allow)
+{
+    struct answer answer = {
+        .status = status,
+        .content_type = json.len > 0 ? BUILTIN_JSON : SLICE_LIT("text/plain"),
+        .allow = allow,
+        .version = true,
+        .completed_field = true,
+        .payload = json.len > 0 ? json : text,
+    };
+    exchange_answer(x, &answer);
+}
+
+static void answer_methods(struct exchange *x, const struct route *route)
+{
+    static const uint8_t sorted[] = {METHOD_DELETE, METHOD_GET,  METHOD_OPTIONS,
+                                     METHOD_PATCH,  METHOD_POST, METHOD_PUT};
+    char text[sizeof("DELETE, GET, OPTIONS, PATCH, POST, PUT")];
+    struct out out;
+    out_init(&out, text, sizeof(text));
+    for (size_t i = 0; i < sizeof(sorted); i++) {
+        if ((route->allow >> sorted[i] & 1u) != 0) {
+            out_text(&out, out_slice(&out).len > 0 ? ", " : "");
+            out_put(&out, method_name((enum method)sorted[i]));
+        }
+    }
+    if (route->kind == ROUTE_OPTIONS) {
+        struct answer answer = {.status = 200, .allow = out_slice(&out), .version = true};
+        exchange_answer(x, &answer);
+        return;
+    }
+    answer_error(x, 405, x->gateway->config->router.body_405,
+                 SLICE_LIT("405 method not allowed"), out_slice(&out));
 }
 
 /* ---- /__health --------------------------------------------------------------------------------

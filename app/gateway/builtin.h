@@ -1,4 +1,4 @@
-/* Answers that come from no endpoint: /__health, /__debug/, redirects, 400, 404, 405.
+/* Answers that come from no endpoint: /__health, /__debug/, redirects, OPTIONS, 400, 404, 405.
  * None of them is counted, as in the reference. */
 #ifndef LIMPET_GATEWAY_BUILTIN_H
 #define LIMPET_GATEWAY_BUILTIN_H

@@ -1,5 +1,7 @@
 #include "gateway/exchange.h"
 
+#include "gateway/access_log.h"
+#include "gateway/cors.h"
 #include "gateway/echo.h"
 #include "gateway/gateway.h"
 
@@ -11,7 +13,7 @@
 static void on_pipe(void *ctx);
 static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns);
 static void answer_pipe(struct exchange *x);
-static void answer_error(struct exchange *x);
+static void answer_error(struct exchange *x, unsigned status);
 static void begin_stream(struct exchange *x);
 static void stream(struct exchange *x);
 static void send_payload(struct exchange *x);
@@ -64,7 +66,7 @@ static void on_pipe(void *ctx)
         answer_pipe(x);
         break;
     case PIPE_FAILED:
-        answer_error(x);
+        answer_error(x, x->pipe.status);
         break;
     default:
         break;
@@ -105,8 +107,9 @@ static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns)
     out_duration_ms(out, x->origin.endpoint->timeout_ms);
     log_end(x->gateway->log);
     if (x->status == 0) {
+        unsigned status = x->gateway->config->router.timeout_status;
         pipe_expire(&x->pipe);
-        answer_error(x);
+        answer_error(x, status != 0 ? status : 500);
     } else {
         cut(x);
     }
@@ -115,28 +118,40 @@ static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns)
 /* ---- Answers ----------------------------------------------------------------------------------
  */
 
-static void write_gateway_fields(struct server_conn *c, bool version, bool completed_field,
-                                 bool completed)
+static void write_version(const struct exchange *x)
 {
-    if (version) {
-        server_field(c, SLICE_LIT("X-Krakend"), SLICE_LIT("Version " LIMPET_VERSION));
-    }
-    if (completed_field) {
-        server_field(c, SLICE_LIT("X-Krakend-Completed"),
-                     completed ? SLICE_LIT("true") : SLICE_LIT("false"));
+    bool hidden = x->gateway->config->router.version_hidden;
+    server_field(x->origin.conn, SLICE_LIT("X-Krakend"),
+                 hidden ? SLICE_LIT("Version undefined") : SLICE_LIT("Version " LIMPET_VERSION));
+}
+
+static void write_completed(struct server_conn *c, bool completed)
+{
+    server_field(c, SLICE_LIT("X-Krakend-Completed"),
+                 completed ? SLICE_LIT("true") : SLICE_LIT("false"));
+}
+
+static void write_optional(struct server_conn *c, struct slice name, struct slice value)
+{
+    if (value.len > 0) {
+        server_field(c, name, value);
     }
 }
 
-static int write_head(struct server_conn *c, const struct answer *answer, uint64_t length)
+static int write_head(struct exchange *x, const struct answer *answer, uint64_t length)
 {
+    struct server_conn *c = x->origin.conn;
     server_begin(c, answer->status, FRAMING_LENGTH, length);
-    if (answer->content_type.len > 0) {
-        server_field(c, SLICE_LIT("Content-Type"), answer->content_type);
+    write_optional(c, SLICE_LIT("Content-Type"), answer->content_type);
+    write_optional(c, SLICE_LIT("Location"), answer->location);
+    write_optional(c, SLICE_LIT("Allow"), answer->allow);
+    cors_write_fields(x->gateway->config, c);
+    if (answer->version) {
+        write_version(x);
     }
-    if (answer->location.len > 0) {
-        server_field(c, SLICE_LIT("Location"), answer->location);
+    if (answer->completed_field) {
+        write_completed(c, answer->completed);
     }
-    write_gateway_fields(c, answer->version, answer->completed_field, answer->completed);
     if (answer->cache_ttl_s > 0) {
         char text[sizeof("public, max-age=4294967295")];
         struct out out;
@@ -165,12 +180,12 @@ void exchange_answer(struct exchange *x, const struct answer *answer)
     timer_cancel(x->gateway->timers, &x->timer);
     pipe_end(&x->pipe);
     uint64_t length = answer->payload.len + answer->tail.len + bodies_len(x->body);
-    int err = write_head(x->origin.conn, answer, length);
+    int err = write_head(x, answer, length);
     if (err != LIMPET_OK) {
         answer = &bare;
         gateway_give_bodies(x->gateway, x->body);
         x->body = NULL;
-        err = write_head(x->origin.conn, answer, 0);
+        err = write_head(x, answer, 0);
     }
     assert(err == LIMPET_OK);
     x->status = answer->status;
@@ -204,10 +219,10 @@ static void answer_pipe(struct exchange *x)
     exchange_answer(x, &answer);
 }
 
-static void answer_error(struct exchange *x)
+static void answer_error(struct exchange *x, unsigned status)
 {
     struct answer answer = {
-        .status = x->pipe.state == PIPE_FAILED ? x->pipe.status : 500,
+        .status = status,
         .version = true,
         .completed_field = true,
     };
@@ -258,22 +273,27 @@ static void send_payload(struct exchange *x)
 
 /* The server writes Date, Content-Length and Connection itself; ours stand for the gateway's fields
  * of a backend that is a gateway too. */
-static bool is_own_field(struct slice name)
+static bool is_own_field(const struct config *config, struct slice name)
 {
-    return slice_equal_nocase(name, SLICE_LIT("Content-Length")) ||
+    return cors_is_own_field(config, name) ||
+           slice_equal_nocase(name, SLICE_LIT("Content-Length")) ||
            slice_equal_nocase(name, SLICE_LIT("Date")) ||
            slice_equal_nocase(name, SLICE_LIT("X-Krakend")) ||
            slice_equal_nocase(name, SLICE_LIT("X-Krakend-Completed"));
 }
 
-static int write_stream_head(struct server_conn *c, const struct message_head *head)
+static int write_stream_head(struct exchange *x, const struct message_head *head)
 {
+    const struct config *config = x->gateway->config;
+    struct server_conn *c = x->origin.conn;
     enum message_framing framing = head->framing == FRAMING_CLOSE ? FRAMING_CHUNKED : head->framing;
     server_begin(c, head->status, framing, head->content_length);
-    write_gateway_fields(c, true, true, false);
+    cors_write_fields(config, c);
+    write_version(x);
+    write_completed(c, false);
     for (size_t i = 0; i < head->field_count; i++) {
         struct message_field field = message_field(head, i);
-        if (!is_own_field(field.name) && !message_is_hop_by_hop(head, field.name)) {
+        if (!is_own_field(config, field.name) && !message_is_hop_by_hop(head, field.name)) {
             server_field(c, field.name, field.value);
         }
     }
@@ -283,11 +303,11 @@ static int write_stream_head(struct server_conn *c, const struct message_head *h
 static void begin_stream(struct exchange *x)
 {
     const struct message_head *head = pipe_head(&x->pipe);
-    if (write_stream_head(x->origin.conn, head) != LIMPET_OK) {
+    if (write_stream_head(x, head) != LIMPET_OK) {
         struct out *out = gateway_log(x->gateway, LOG_ERROR, x->origin.endpoint);
         out_text(out, "the head of the backend's answer is longer than the limit");
         log_end(x->gateway->log);
-        answer_error(x);
+        answer_error(x, 500);
         return;
     }
     x->status = head->status;
@@ -334,6 +354,7 @@ static struct server_conn *close_exchange(struct exchange *x)
                                 (int64_t)x->size, (int64_t)time_ns);
         metrics_disconnected(gateway->metrics);
     }
+    access_log_write(x);
     gateway_give_exchange(gateway, x);
     return conn;
 }

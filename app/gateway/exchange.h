@@ -41,6 +41,7 @@ struct answer {
     unsigned status;
     struct slice content_type;
     struct slice location;
+    struct slice allow;
     bool version;         /* X-Krakend */
     bool completed_field; /* X-Krakend-Completed, with the value of `completed` */
     bool completed;

@@ -1,6 +1,7 @@
 #include "gateway/forward.h"
 
 #include "base/json.h"
+#include "gateway/client_ip.h"
 #include "gateway/gateway.h"
 #include "gateway/query.h"
 #include "gateway/uri.h"
@@ -220,12 +221,10 @@ static void write_accept_encoding(const struct backend *b, struct out *head)
 void forward_write_fields(const struct backend *b, struct out *head)
 {
     const struct message_head *request = server_request(b->origin->conn);
-    char ip[sizeof("255.255.255.255")];
-    struct out ip_out;
-    out_init(&ip_out, ip, sizeof(ip));
-    net_ip4_text(&ip_out, server_peer_ip4(b->origin->conn));
+    char ip[CLIENT_IP_SIZE];
     write_agent(b, head);
-    write_own(b, head, SLICE_LIT("X-Forwarded-For"), out_slice(&ip_out));
+    write_own(b, head, SLICE_LIT("X-Forwarded-For"),
+              client_ip(b->gateway->config, b->origin->conn, ip));
     write_own(b, head, SLICE_LIT("X-Forwarded-Host"), request->host);
     write_accept_encoding(b, head);
     for (size_t i = 0; i < request->field_count; i++) {

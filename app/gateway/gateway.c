@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include "gateway/builtin.h"
+#include "gateway/cors.h"
 #include "metrics/service.h"
 #include "port/port.h"
 
@@ -40,6 +41,8 @@ int gateway_init(struct gateway *gateway, const struct config *config, struct me
     gateway->calls_used = 0;
     gateway->calls_used_max = 0;
     gateway->calls_refused = 0;
+    gateway->cors_preflights = 0;
+    gateway->cors_refused = 0;
     gateway->redirect_host_count = 0;
     gateway->now_ns = 0;
     gateway->unix_ns = 0;
@@ -75,6 +78,8 @@ static void add_values(struct gateway *gateway)
         GAUGE("breakers.open", breakers.open),
         COUNTER("breakers.opened", breakers.opened),
         COUNTER("breakers.refused", breakers.refused),
+        COUNTER("cors.preflights", cors_preflights),
+        COUNTER("cors.refused", cors_refused),
         COUNTER("limits.clients_evicted", limits.clients.evicted),
         METRICS_CONSTANT("gateway.limits.clients_limit", LIMPET_LIMIT_CLIENTS),
         GAUGE("limits.clients_used", limits.clients.used),
@@ -168,6 +173,10 @@ static void on_request(void *ctx, struct server_conn *c)
     if (x == NULL) {
         c->user = NULL;
         server_answer(c, 503, SLICE_EMPTY, SLICE_EMPTY);
+        return;
+    }
+    if (cors_takes(gateway, c)) {
+        builtin_answer(x, gateway->config->cors.success_status, false, SLICE_EMPTY, SLICE_EMPTY);
         return;
     }
     struct route route;

@@ -52,6 +52,8 @@ struct gateway {
     size_t calls_used;
     size_t calls_used_max;
     uint64_t calls_refused; /* each the error of one backend call */
+    uint64_t cors_preflights;
+    uint64_t cors_refused; /* of these */
     size_t redirect_host_count;
     uint64_t now_ns;
     int64_t unix_ns;

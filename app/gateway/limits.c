@@ -2,13 +2,12 @@
 
 #include "base/siphash.h"
 #include "config/address.h"
+#include "gateway/client_ip.h"
 #include "gateway/uri.h"
 #include "port/port.h"
 
 #include <assert.h>
 #include <string.h>
-
-#define CLIENT_IP_SIZE sizeof("255.255.255.255")
 
 void limits_init(struct limits *limits, const struct config *config)
 {
@@ -59,27 +58,16 @@ static struct slice listed_ip4(const struct origin *origin, struct slice name)
     return address_ip4(first, &ip4) ? first : SLICE_EMPTY;
 }
 
-/* As text, in `buf` or in the request. */
-static struct slice client_address(const struct origin *origin, struct slice name,
-                                   char buf[CLIENT_IP_SIZE])
-{
-    struct slice listed = listed_ip4(origin, name);
-    if (listed.len > 0) {
-        return listed;
-    }
-    struct out out;
-    out_init(&out, buf, CLIENT_IP_SIZE);
-    net_ip4_text(&out, server_peer_ip4(origin->conn));
-    return out_slice(&out);
-}
-
-/* Empty when the request does not say who it is from. */
-static struct slice client_name(const struct origin *origin, char buf[CLIENT_IP_SIZE])
+/* As text, in `buf` or in the request; empty when the request does not say who it is from. */
+static struct slice client_name(const struct config *config, const struct origin *origin,
+                                char buf[CLIENT_IP_SIZE])
 {
     const struct config_client *client = &origin->endpoint->client;
+    struct slice listed;
     switch (client->strategy) {
     case CLIENT_IP:
-        return client_address(origin, client->key, buf);
+        listed = listed_ip4(origin, client->key);
+        return listed.len > 0 ? listed : client_ip(config, origin->conn, buf);
     case CLIENT_HEADER:
         return field_value(origin, client->key);
     case CLIENT_PARAM:
@@ -106,7 +94,7 @@ static bool admit_client(struct limits *limits, const struct origin *origin, uin
 {
     const struct config_client *client = &origin->endpoint->client;
     char buf[CLIENT_IP_SIZE];
-    struct slice name = client_name(origin, buf);
+    struct slice name = client_name(limits->config, origin, buf);
     if (name.len == 0) {
         return false;
     }

@@ -306,6 +306,7 @@ static void settle_failure(struct pipe *pipe, struct backend *b)
     if (b == NULL) {
         render_problem(pipe, "too many calls at the same time");
     } else {
+        pipe->unreachable = (uint16_t)(pipe->unreachable + b->unreachable);
         render_failure(pipe, b);
         give_call(pipe, b);
     }
@@ -352,6 +353,7 @@ static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
         uint16_t missing =
             endpoint->sequential ? 1 : (uint16_t)(endpoint->backend_count - pipe->settled);
         pipe->failed = (uint16_t)(pipe->failed + missing);
+        pipe->late = true;
         render_problem(pipe, "context deadline exceeded");
         finish(pipe);
     }
@@ -390,6 +392,19 @@ static bool has_null(const struct pipe *pipe)
     return body != NULL && endpoint_of(pipe)->backend_count > 1;
 }
 
+/* What the client gets where there is no answer; a status that return_error_code brought stays. */
+static unsigned failure_status(const struct pipe *pipe)
+{
+    const struct config_router *router = &pipe->gateway->config->router;
+    unsigned status = 0;
+    if (pipe->late) {
+        status = router->timeout_status;
+    } else if (pipe->unreachable == pipe->failed) {
+        status = router->bad_gateway_status;
+    }
+    return status != 0 ? status : pipe->status;
+}
+
 /* A sequence whose first backend fails has no answer. */
 static void finish(struct pipe *pipe)
 {
@@ -407,6 +422,7 @@ static void finish(struct pipe *pipe)
         answered = true;
     }
     pipe->state = answered ? PIPE_COMPLETE : PIPE_FAILED;
+    pipe->status = failure_status(pipe);
     count(pipe, pipe->complete, pipe->failed > 0);
 }
 

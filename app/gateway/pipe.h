@@ -29,6 +29,7 @@ struct pipe {
     uint16_t position; /* sequential: the backend that is asked */
     uint16_t settled;  /* backends whose result is known */
     uint16_t failed;   /* of these */
+    uint16_t unreachable; /* of these: no answer at all */
     struct gateway *gateway;
     const struct origin *origin;
     struct proxy_series *series;

@@ -224,7 +224,7 @@ static void add_problem(struct pipe *pipe, struct slice text)
 
 void render_problem(struct pipe *pipe, const char *text)
 {
-    if (pipe->gateway->config->return_error_msg && text != NULL) {
+    if (pipe->gateway->config->router.return_error_msg && text != NULL) {
         add_problem(pipe, slice_from_cstr(text));
     }
 }

@@ -66,13 +66,14 @@ static void split(struct slice path, struct parts *parts)
     }
 }
 
-/* Dots and empty parts resolved; a slash at the end stays. */
+/* Dots and empty parts resolved; a slash at the end stays. Works in place, too. */
 static void clean(const struct parts *from, struct parts *to)
 {
+    size_t count = from->count;
     to->count = 0;
-    for (size_t i = 0; i < from->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct slice part = from->part[i];
-        bool last = i + 1 == from->count;
+        bool last = i + 1 == count;
         bool up = uri_equals(part, SLICE_LIT(".."), false);
         if (up && to->count > 0) {
             to->count--;
@@ -113,10 +114,16 @@ static bool is_param(struct slice part)
     return part.len > 2 && part.ptr[0] == '{' && part.ptr[part.len - 1] == '}';
 }
 
+static struct slice health_path(const struct config *config)
+{
+    struct slice path = config->router.health_path;
+    return path.len > 0 ? path : SLICE_LIT("/__health");
+}
+
 static struct slice pattern_of(const struct router *router, uint16_t index)
 {
     const struct config *config = router->config;
-    return index == config->endpoint_count ? SLICE_LIT("/__health") : config->endpoints[index].path;
+    return index == config->endpoint_count ? health_path(config) : config->endpoints[index].path;
 }
 
 static enum method method_of(const struct router *router, uint16_t index)
@@ -197,7 +204,8 @@ int router_init(struct router *router, const struct config *config)
 {
     router->config = config;
     router->count = 0;
-    for (uint16_t i = 0; i <= config->endpoint_count; i++) {
+    size_t count = (size_t)config->endpoint_count + !config->router.health_disabled;
+    for (uint16_t i = 0; i < count; i++) {
         int err = pattern_check(pattern_of(router, i));
         if (err != LIMPET_OK) {
             return err;
@@ -216,15 +224,13 @@ int router_init(struct router *router, const struct config *config)
 /* ---- The lookup -------------------------------------------------------------------------------
  */
 
-enum method_rule { METHOD_SAME, METHOD_ANY };
-
-static bool find(const struct router *router, enum method method, enum method_rule rule,
-                 const struct parts *parts, bool fold, struct route *route)
+static bool find(const struct router *router, enum method method, const struct parts *parts,
+                 bool fold, struct route *route)
 {
     for (size_t i = 0; i < router->count; i++) {
         uint16_t index = router->order[i];
-        bool method_fits = rule == METHOD_ANY || method_of(router, index) == method;
-        if (method_fits && pattern_fits(pattern_of(router, index), parts, fold, route)) {
+        if (method_of(router, index) == method &&
+            pattern_fits(pattern_of(router, index), parts, fold, route)) {
             bool health = index == router->config->endpoint_count;
             route->kind = health ? ROUTE_HEALTH : ROUTE_ENDPOINT;
             route->endpoint = index;
@@ -235,18 +241,22 @@ static bool find(const struct router *router, enum method method, enum method_ru
 }
 
 /* A value that would change when it is unescaped once more, or that would end the path of the
- * backend's URL, is refused (lura's paramChecker). So are "." and "..", which the reference passes
- * on: in a backend's path they would lead to another place than the configuration names. */
-static bool is_clean(struct slice raw)
+ * backend's URL (lura's paramChecker). */
+static bool is_escaped(struct slice raw)
 {
-    return !uri_contains(raw, '%') && !uri_contains(raw, '?') && !uri_contains(raw, '#') &&
-           !uri_equals(raw, SLICE_LIT("."), false) && !uri_equals(raw, SLICE_LIT(".."), false);
+    return uri_contains(raw, '%') || uri_contains(raw, '?') || uri_contains(raw, '#');
 }
 
-static bool params_clean(const struct route *route)
+/* "." and "..", which the reference passes on, are always refused: in a backend's path they would
+ * lead to another place than the configuration names. */
+static bool params_clean(const struct router *router, const struct route *route)
 {
+    bool check = !router->config->router.path_decoding_disabled;
     for (size_t i = 0; i < route->param_count; i++) {
-        if (!is_clean(route->params[i])) {
+        struct slice raw = route->params[i];
+        bool dots =
+            uri_equals(raw, SLICE_LIT("."), false) || uri_equals(raw, SLICE_LIT(".."), false);
+        if (dots || (check && is_escaped(raw))) {
             return false;
         }
     }
@@ -256,19 +266,53 @@ static bool params_clean(const struct route *route)
 static bool find_redirect(const struct router *router, enum method method, struct parts *parts,
                           struct route *route)
 {
+    const struct config_router *options = &router->config->router;
+    bool slash = !options->slash_redirects_disabled;
+    bool root = parts->count == 1 && parts->part[0].len == 0;
     struct parts cleaned;
     clean(parts, &cleaned);
-    bool root = parts->count == 1 && parts->part[0].len == 0;
     if (root) {
         return false;
     }
-    if (toggle_slash(parts) && find(router, method, METHOD_SAME, parts, false, route)) {
+    if (slash && toggle_slash(parts) && find(router, method, parts, false, route)) {
         return true;
     }
-    if (find(router, method, METHOD_SAME, &cleaned, true, route)) {
+    if (options->path_redirects_disabled) {
+        return false;
+    }
+    if (find(router, method, &cleaned, true, route)) {
         return true;
     }
-    return toggle_slash(&cleaned) && find(router, method, METHOD_SAME, &cleaned, true, route);
+    return slash && toggle_slash(&cleaned) &&
+           find(router, method, &cleaned, true, route);
+}
+
+/* The methods under which a path is known. */
+static uint16_t allowed_methods(const struct router *router, const struct parts *parts,
+                                struct route *route)
+{
+    unsigned allow = 0;
+    for (size_t i = 0; i < router->count; i++) {
+        uint16_t index = router->order[i];
+        if (pattern_fits(pattern_of(router, index), parts, false, route)) {
+            allow |= 1u << method_of(router, index);
+        }
+    }
+    return (uint16_t)allow;
+}
+
+static void route_elsewhere(const struct config_router *options, enum method method, uint16_t allow,
+                            struct route *route)
+{
+    route->allow = allow;
+    if (options->auto_options && method == METHOD_OPTIONS && allow != 0) {
+        route->kind = ROUTE_OPTIONS;
+    } else if (options->method_check_disabled || allow == 0) {
+        route->kind = ROUTE_NOT_FOUND;
+    } else {
+        route->kind = ROUTE_BAD_METHOD;
+        route->allow = (uint16_t)(allow | (unsigned)options->auto_options << METHOD_OPTIONS);
+    }
 }
 
 /* `root` ends with a slash: everything below it, and a redirect to it from without the slash. */
@@ -296,7 +340,8 @@ static bool find_builtin(const struct config *config, enum method method, struct
     if (config->debug_endpoint && find_below(SLICE_LIT("/__debug/"), ROUTE_DEBUG, path, route)) {
         return true;
     }
-    if (method == METHOD_HEAD && slice_equal(path, SLICE_LIT("/__health"))) {
+    if (method == METHOD_HEAD && !config->router.health_disabled &&
+        slice_equal(path, health_path(config))) {
         route->kind = ROUTE_HEALTH;
         return true;
     }
@@ -317,18 +362,21 @@ void router_match(const struct router *router, enum method method, struct slice 
     }
     struct parts parts;
     split(path, &parts);
-    if (find(router, method, METHOD_SAME, &parts, false, route)) {
-        if (!params_clean(route)) {
+    if (router->config->router.extra_slashes_removed) {
+        clean(&parts, &parts);
+    }
+    if (find(router, method, &parts, false, route)) {
+        if (!params_clean(router, route)) {
             route->kind = ROUTE_BAD_PARAM;
         }
         return;
     }
-    bool elsewhere = find(router, method, METHOD_ANY, &parts, false, route);
+    uint16_t allow = allowed_methods(router, &parts, route);
     if (find_redirect(router, method, &parts, route)) {
         route->kind = ROUTE_REDIRECT;
         return;
     }
-    route->kind = elsewhere ? ROUTE_BAD_METHOD : ROUTE_NOT_FOUND;
+    route_elsewhere(&router->config->router, method, allow, route);
 }
 
 void router_write_location(struct out *out, const struct route *route, struct slice query)

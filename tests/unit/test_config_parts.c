@@ -35,6 +35,67 @@ static void test_ip4(void)
     }
 }
 
+static void check_ip6(const char *text, const char *want)
+{
+    struct config_network ip;
+    char hex[2 * sizeof(ip.address) + 1];
+    struct out out;
+    out_init(&out, hex, sizeof(hex));
+    CHECK(address_ip(str(text), &ip));
+    for (size_t i = 0; i < sizeof(ip.address); i++) {
+        out_hex(&out, ip.address[i], 2);
+    }
+    CHECK_EQ_TEXT(hex, out_slice(&out).len, want);
+}
+
+static void test_ip6(void)
+{
+    static const char *const bad[] = {"",         ":",       ":::",       "1:",        ":1",
+                                      "1::2::3",  "12345::", "g::",       "1:2:3:4:5:6:7",
+                                      "::1 ",     "::%eth0", "1:2:3:4:5:6:7:8:9",
+                                      "1:2:3:4:5:6:7::8:9", "::1.2.3",   "1:2:3:4:5:6:7:1.2.3.4",
+                                      "::1.2.3.4:5", "1.2.3.4::", "::-1"};
+    struct config_network ip;
+    check_ip6("::", "00000000000000000000000000000000");
+    check_ip6("::1", "00000000000000000000000000000001");
+    check_ip6("fd00::", "fd000000000000000000000000000000");
+    check_ip6("2001:dB8::a:1", "20010db80000000000000000000a0001");
+    check_ip6("1:2:3:4:5:6:7:8", "00010002000300040005000600070008");
+    check_ip6("1:2:3:4:5:6:7::", "00010002000300040005000600070000");
+    check_ip6("1:2:3:4:5:6:1.2.3.4", "00010002000300040005000601020304");
+    check_ip6("64:ff9b::0.0.0.0", "0064ff9b000000000000000000000000");
+    check_ip6("::ffff:1.2.3.4", "00000000000000000000ffff01020304");
+    check_ip6("1.2.3.4", "00000000000000000000ffff01020304");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK(!address_ip(str(bad[i]), &ip));
+    }
+}
+
+static bool is_in(const char *ip_text, const char *network_text)
+{
+    struct config_network ip;
+    struct config_network network;
+    CHECK(address_ip(str(ip_text), &ip) && address_network(str(network_text), &network));
+    return address_in_network(&ip, &network);
+}
+
+static void test_networks(void)
+{
+    static const char *const bad[] = {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
+                                      "::/129",      "/8",        "a/8"};
+    struct config_network network;
+    CHECK(is_in("10.255.0.1", "10.0.0.0/8"));
+    CHECK(!is_in("11.0.0.1", "10.0.0.0/8"));
+    CHECK(is_in("10.0.0.9", "10.0.0.8/31") && !is_in("10.0.0.10", "10.0.0.8/31"));
+    CHECK(is_in("1.2.3.4", "1.2.3.4") && !is_in("1.2.3.5", "1.2.3.4"));
+    CHECK(is_in("1.2.3.4", "0.0.0.0/0") && !is_in("::1", "0.0.0.0/0"));
+    CHECK(is_in("::1", "::/0") && !is_in("1.2.3.4", "::/0"));
+    CHECK(is_in("fd12::1", "fd00::/8") && !is_in("fe80::1", "fd00::/8"));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK(!address_network(str(bad[i]), &network));
+    }
+}
+
 static void check_listen(const char *text, uint32_t ip4, uint16_t port)
 {
     struct config_listen listen = {0};
@@ -372,6 +433,8 @@ int main(void)
     test_ip4();
     test_listen();
     test_hosts();
+    test_ip6();
+    test_networks();
     test_influx_address();
     test_pieces();
     test_same_route();

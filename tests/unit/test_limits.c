@@ -242,7 +242,7 @@ static void test_proxy_rate(void)
 {
     world_of("/m");
     world.config.backends[0].rate = rate_of(2);
-    world.config.return_error_msg = true;
+    world.config.router.return_error_msg = true;
     world_start();
     CHECK_EQ_UINT(ask("/m", NULL, NULL), 200);
     CHECK_EQ_UINT(ask("/m", NULL, NULL), 200);
@@ -330,7 +330,7 @@ static void test_breaker(void)
 {
     world_of("/m");
     world.config.backends[0].breaker = breaker_of(2);
-    world.config.return_error_msg = true;
+    world.config.router.return_error_msg = true;
     world_start();
     for (int i = 0; i < 3; i++) {
         CHECK_EQ_UINT(world.gateway.breakers.open, 0);

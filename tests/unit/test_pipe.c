@@ -67,8 +67,11 @@ static void test_merge_outcomes(void)
                            n / 2 / OUTCOMES / OUTCOMES};
         size_t good = 0;
         size_t silent = 0;
+        size_t broken = 0;
         size_t last = 3;
         merge_of(3);
+        world.config.router.timeout_status = 504;
+        world.config.router.bad_gateway_status = 502;
         begin("GET", "/m");
         CHECK_EQ_UINT(fake_call_count, 3);
         for (size_t step = 0; step < 3; step++) {
@@ -82,6 +85,7 @@ static void test_merge_outcomes(void)
                 answer(call, 500, "{}");
             } else if (outcomes[call] == BREAKS) {
                 fake_call_fail(&fake_calls[call], LIMPET_ERR_RESET);
+                broken++;
             } else {
                 silent++;
             }
@@ -91,7 +95,8 @@ static void test_merge_outcomes(void)
             CHECK_EQ_UINT(conn.status, 0);
             world_move_time(1);
         }
-        CHECK_EQ_UINT(conn.status, good > 0 ? 200 : 500);
+        unsigned failure = silent > 0 ? 504 : broken == 3 ? 502 : 500;
+        CHECK_EQ_UINT(conn.status, good > 0 ? 200 : failure);
         CHECK_EQ_STR(fake_conn_answer_field(&conn, "X-Krakend-Completed"),
                      good == 3 ? "true" : "false");
         char want[16];
@@ -100,6 +105,37 @@ static void test_merge_outcomes(void)
         CHECK(good == 0 ? conn.bytes_len == 0 : strstr(conn.bytes, want) != NULL);
         CHECK(strstr(fake_metrics_log, good == 3 ? "pipe /m true false" : "pipe /m false true"));
         CHECK(world_is_idle());
+    }
+}
+
+/* One backend, and the first of a sequence: timeout_status and bad_gateway_status, if asked for. */
+static void test_failure_statuses(void)
+{
+    static const struct {
+        int err; /* 0: no answer at all */
+        unsigned timeout_status;
+        unsigned bad_gateway_status;
+        unsigned want;
+    } rows[] = {
+        {0, 0, 0, 500},
+        {0, 504, 502, 504},
+        {LIMPET_ERR_REFUSED, 0, 0, 500},
+        {LIMPET_ERR_REFUSED, 504, 502, 502},
+        {LIMPET_ERR_RESOLVE, 504, 503, 503},
+        {LIMPET_ERR_FULL, 504, 502, 500},
+    };
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        bool sequence = i % 2 == 1;
+        merge_of(sequence ? 2 : 1)->sequential = sequence;
+        world.config.router.timeout_status = (uint16_t)rows[i / 2].timeout_status;
+        world.config.router.bad_gateway_status = (uint16_t)rows[i / 2].bad_gateway_status;
+        begin("GET", "/m");
+        if (rows[i / 2].err != 0) {
+            fake_call_fail(&fake_calls[0], rows[i / 2].err);
+        } else {
+            world_move_time(1000);
+        }
+        check_answer(rows[i / 2].want, "false", "");
     }
 }
 
@@ -340,6 +376,7 @@ static void test_client_goes(void)
 int main(void)
 {
     test_merge_outcomes();
+    test_failure_statuses();
     test_merge_counts();
     test_merge_of_nothing();
     test_answer_in_pieces();

@@ -36,7 +36,7 @@ static const char *kind_name(enum route_kind kind)
 {
     static const char *const names[] = {"endpoint", "health",     "echo",
                                         "debug",    "redirect",   "bad param",
-                                        "bad path", "bad method", "not found"};
+                                        "bad path", "options",    "bad method", "not found"};
     return names[kind];
 }
 
@@ -179,6 +179,85 @@ static void test_builtins(void)
     config.echo_endpoint = config.debug_endpoint = false;
 }
 
+static void check_route(enum method method, const char *path, enum route_kind kind)
+{
+    struct route route;
+    router_match(&router, method, slice_from_cstr(path), &route);
+    if (!CHECK(route.kind == kind)) {
+        fprintf(stderr, "  of: %s\n", path);
+    }
+}
+
+static unsigned allow_of(enum method method, const char *path)
+{
+    struct route route;
+    router_match(&router, method, slice_from_cstr(path), &route);
+    CHECK(route.kind == ROUTE_BAD_METHOD || route.kind == ROUTE_OPTIONS);
+    return route.allow;
+}
+
+static void test_health_path(void)
+{
+    config.router.health_path = SLICE_LIT("/up/now");
+    CHECK_EQ_INT(router_init(&router, &config), LIMPET_OK);
+    check_route(METHOD_GET, "/up/now", ROUTE_HEALTH);
+    check_route(METHOD_HEAD, "/up/now", ROUTE_HEALTH);
+    check_route(METHOD_GET, "/up/now/", ROUTE_REDIRECT);
+    check_route(METHOD_GET, "/__health", ROUTE_NOT_FOUND);
+    config.router.health_disabled = true;
+    CHECK_EQ_INT(router_init(&router, &config), LIMPET_OK);
+    check_route(METHOD_GET, "/up/now", ROUTE_NOT_FOUND);
+    check_route(METHOD_HEAD, "/up/now", ROUTE_NOT_FOUND);
+    check_route(METHOD_GET, "/ok", ROUTE_ENDPOINT);
+    build();
+}
+
+static void test_redirect_switches(void)
+{
+    config.router.slash_redirects_disabled = true;
+    check_route(METHOD_GET, "/ok/", ROUTE_NOT_FOUND);
+    check_route(METHOD_GET, "/slash", ROUTE_NOT_FOUND);
+    check_route(METHOD_GET, "//OK", ROUTE_REDIRECT);
+    check_route(METHOD_GET, "//OK/", ROUTE_NOT_FOUND);
+    config.router.path_redirects_disabled = true;
+    check_route(METHOD_GET, "/OK", ROUTE_NOT_FOUND);
+    config.router.slash_redirects_disabled = false;
+    check_route(METHOD_GET, "/ok/", ROUTE_REDIRECT);
+    check_route(METHOD_GET, "//ok", ROUTE_NOT_FOUND);
+    config.router.extra_slashes_removed = true;
+    check_route(METHOD_GET, "//ok", ROUTE_ENDPOINT);
+    check_route(METHOD_GET, "/x/.././ok", ROUTE_ENDPOINT);
+    check_route(METHOD_GET, "//ok/", ROUTE_REDIRECT);
+    build();
+}
+
+static void test_methods(void)
+{
+    CHECK_EQ_UINT(allow_of(METHOD_DELETE, "/dup"), 1u << METHOD_GET | 1u << METHOD_POST);
+    CHECK_EQ_UINT(allow_of(METHOD_OPTIONS, "/ok"), 1u << METHOD_GET);
+    CHECK_EQ_UINT(allow_of(METHOD_POST, "/__health"), 1u << METHOD_GET);
+    config.router.auto_options = true;
+    check_route(METHOD_OPTIONS, "/dup", ROUTE_OPTIONS);
+    check_route(METHOD_OPTIONS, "/none", ROUTE_NOT_FOUND);
+    CHECK_EQ_UINT(allow_of(METHOD_OPTIONS, "/dup"), 1u << METHOD_GET | 1u << METHOD_POST);
+    CHECK_EQ_UINT(allow_of(METHOD_PUT, "/u/7"), 1u << METHOD_GET | 1u << METHOD_OPTIONS);
+    config.router.auto_options = false;
+    config.router.method_check_disabled = true;
+    check_route(METHOD_POST, "/ok", ROUTE_NOT_FOUND);
+    check_route(METHOD_OPTIONS, "/ok", ROUTE_NOT_FOUND);
+    build();
+}
+
+static void test_path_decoding(void)
+{
+    check_route(METHOD_GET, "/u/a%2541", ROUTE_BAD_PARAM);
+    config.router.path_decoding_disabled = true;
+    check_route(METHOD_GET, "/u/a%2541", ROUTE_ENDPOINT);
+    check_route(METHOD_GET, "/u/a%3Fb%23", ROUTE_ENDPOINT);
+    check_route(METHOD_GET, "/u/%2E%2E", ROUTE_BAD_PARAM);
+    build();
+}
+
 /* As many parts as there may be, and one more; each split of "/", and every byte as a path. */
 static void test_bounds(void)
 {
@@ -229,6 +308,10 @@ int main(void)
     test_routes();
     test_query_is_kept();
     test_builtins();
+    test_health_path();
+    test_redirect_switches();
+    test_methods();
+    test_path_decoding();
     test_bounds();
     return check_result();
 }
