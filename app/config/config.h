@@ -189,6 +189,7 @@ struct config_influx {
     struct slice org;       /* may be empty: InfluxDB 3 has none */
     struct slice bucket;    /* not empty with a token */
     uint32_t buffer_size;   /* datapoints */
+    bool drop_estimated;    /* windows whose date could only be estimated are not sent */
     struct config_tls tls;
 };
 
