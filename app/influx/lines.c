@@ -1,7 +1,5 @@
 #include "influx/lines.h"
 
-#include <assert.h>
-
 static void put_line(struct lines *lines, const struct metrics_view *view, struct out *out);
 static void put_service_gauges(struct lines *lines, const struct metrics_view *view,
                                struct out *out);
@@ -25,9 +23,7 @@ void lines_init(struct lines *lines, const struct metrics *metrics, struct slice
                 struct slice record)
 {
     struct record_info info;
-    int err = record_open(record, &info, &lines->iter);
-    assert(err == LIMPET_OK);
-    (void)err;
+    record_read(record, &info, &lines->iter);
     lines->metrics = metrics;
     lines->host = host;
     lines->stamp_s = info.unix_ns / (int64_t)LIMPET_S_TO_NS(1);

@@ -18,7 +18,7 @@ struct lines {
     struct record_entry entry; /* the next one to write; RECORD_END = no more lines */
 };
 
-/* `record`: one that the spool holds, or is about to: record_open accepts it. Its date is the stamp
+/* `record`: one that the spool holds, or is about to: record_read reads it. Its date is the stamp
  * (0 when it has none yet). */
 void lines_init(struct lines *lines, const struct metrics *metrics, struct slice host,
                 struct slice record);

@@ -219,6 +219,15 @@ int record_open(struct slice record, struct record_info *info, struct record_ite
     if (crc32_update(0, bytes, len) != get_crc(bytes + len) || bytes[0] != RECORD_VERSION) {
         return LIMPET_ERR_SYNTAX;
     }
+    record_read(record, info, iter);
+    return LIMPET_OK;
+}
+
+void record_read(struct slice record, struct record_info *info, struct record_iter *iter)
+{
+    const uint8_t *bytes = (const uint8_t *)record.ptr;
+    size_t len = record.len - RECORD_CRC_LEN;
+    assert(record.len > RECORD_HEAD_LEN + RECORD_CRC_LEN && bytes[0] == RECORD_VERSION);
     *iter = (struct record_iter){.at = bytes + RECORD_HEAD_LEN, .end = bytes + len};
     memset(info, 0, sizeof *info);
     uint64_t close_ns = load_le64(bytes + RECORD_TIME_AT);
@@ -227,7 +236,6 @@ int record_open(struct slice record, struct record_info *info, struct record_ite
     info->mono_ns = info->dated ? 0 : close_ns;
     info->seq = get_u64(iter);
     info->boot = (uint32_t)get_u64(iter);
-    return LIMPET_OK;
 }
 
 void record_next(struct record_iter *iter, struct record_entry *entry)

@@ -66,6 +66,8 @@ struct record_iter {
 /* LIMPET_ERR_SYNTAX: not a record (version, CRC, length). */
 LIMPET_WARN_UNUSED
 int record_open(struct slice record, struct record_info *info, struct record_iter *iter);
+/* The same for one that record_open has accepted or record_encode made: reads its head only. */
+void record_read(struct slice record, struct record_info *info, struct record_iter *iter);
 /* Next entry; kind RECORD_END at the end. A record that record_open accepted is well formed. */
 void record_next(struct record_iter *iter, struct record_entry *entry);
 

@@ -28,7 +28,7 @@ static struct spool_cursor behind_dated(const struct store *s);
 static bool next_group(const struct store *s, struct spool_cursor *cursor, struct group *group);
 static int64_t estimate_start(const struct store *s, const struct group *group);
 static void date_group(struct store *s, const struct group *group, int64_t start_unix_ns);
-static bool read_info(struct slice record, struct record_info *info);
+static struct record_info info_of(struct slice record);
 static void date_window(struct store *s, struct record_info *info);
 static void commit(struct store *s, struct slice record);
 static void pop(struct store *s, size_t count);
@@ -142,13 +142,14 @@ static void restore(struct store *s)
 static void restore_record(struct store *s, const struct journal_record *record, uint64_t *last_seq)
 {
     struct record_info info;
+    struct record_iter iter;
     size_t left = 0;
     char *place = spool_reserve(&s->spool, record->len, &left);
     if (place == NULL || journal_read(&s->journal, record, place) != LIMPET_OK) {
         return;
     }
     struct slice bytes = slice_of(place, record->len);
-    if (!read_info(bytes, &info) || info.seq != record->seq || info.seq <= *last_seq ||
+    if (record_open(bytes, &info, &iter) != LIMPET_OK || info.seq != record->seq || info.seq <= *last_seq ||
         (info.dated && info.unix_ns < LIMPET_BUILD_UNIX_S * S_NS)) {
         return;
     }
@@ -177,7 +178,6 @@ static void restore_dates(struct store *s)
 /* The numbers as they are now. */
 static void note(struct store *s)
 {
-    struct record_info info;
     struct slice oldest;
     struct spool_cursor cursor = {0};
     struct journal_counters now = {
@@ -190,17 +190,19 @@ static void note(struct store *s)
     if (s->journal.storage == NULL) {
         return;
     }
-    if (spool_next(&s->spool, &cursor, &oldest) && read_info(oldest, &info)) {
-        now.left_seq = info.seq - 1;
+    if (spool_next(&s->spool, &cursor, &oldest)) {
+        now.left_seq = info_of(oldest).seq - 1;
     }
     memcpy(now.dropped, s->dropped, sizeof s->dropped);
     journal_note(&s->journal, &now);
 }
 
-static bool read_info(struct slice record, struct record_info *info)
+static struct record_info info_of(struct slice record)
 {
+    struct record_info info;
     struct record_iter iter;
-    return record_open(record, info, &iter) == LIMPET_OK;
+    record_read(record, &info, &iter);
+    return info;
 }
 
 /* One line when it begins to fail, one when it works again. */
@@ -282,8 +284,7 @@ static struct spool_cursor behind_dated(const struct store *s)
     struct spool_cursor behind = cursor;
     struct slice record;
     while (spool_next(&s->spool, &cursor, &record)) {
-        struct record_info info;
-        behind = read_info(record, &info) && info.dated ? cursor : behind;
+        behind = info_of(record).dated ? cursor : behind;
     }
     return behind;
 }
@@ -295,8 +296,8 @@ static bool next_group(const struct store *s, struct spool_cursor *cursor, struc
     struct slice record;
     *group = (struct group){0};
     while (spool_next(&s->spool, &next, &record)) {
-        struct record_info info;
-        bool undated = read_info(record, &info) && !info.dated;
+        const struct record_info info = info_of(record);
+        bool undated = !info.dated;
         if (group->count > 0 && (!undated || info.boot != group->boot)) {
             break;
         }
@@ -328,10 +329,8 @@ static void date_group(struct store *s, const struct group *group, int64_t start
     struct spool_cursor cursor = group->from;
     struct slice record;
     for (size_t i = 0; i < group->count && spool_next(&s->spool, &cursor, &record); i++) {
-        struct record_info info;
-        bool whole = read_info(record, &info);
-        assert(whole && !info.dated);
-        (void)whole;
+        const struct record_info info = info_of(record);
+        assert(!info.dated);
         int64_t unix_ns = start_unix_ns + (int64_t)info.mono_ns;
         record_set_date(spool_writable(&s->spool, record), record.len, unix_ns);
         s->last_stamp_s =
@@ -386,13 +385,11 @@ static void commit(struct store *s, struct slice record)
 
 bool store_ready(struct store *s, size_t *left)
 {
-    struct record_info info;
     struct slice record;
     size_t undated = 0;
     *left = 0;
     for (struct spool_cursor cursor = {0}; s->clock_known; undated++) {
-        if (!spool_next(&s->spool, &cursor, &record) ||
-            (read_info(record, &info) && info.dated)) {
+        if (!spool_next(&s->spool, &cursor, &record) || info_of(record).dated) {
             break;
         }
     }
