@@ -1,4 +1,4 @@
-/* What has to survive a restart: window records, their dates when these came later, and counters, as
+/* What has to survive a restart: window records, dates that came later than they, and counters, as
  * a log on NOR-like storage.
  *
  * Sectors are used in rotation, entries are appended, nothing is written twice. An entry is whole

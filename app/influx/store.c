@@ -21,7 +21,8 @@ struct group {
 
 static uint32_t fingerprint(const struct metrics *metrics);
 static void restore(struct store *s);
-static void restore_record(struct store *s, const struct journal_record *record, uint64_t *last_seq);
+static void restore_record(struct store *s, const struct journal_record *record,
+                           uint64_t *last_seq);
 static void restore_dates(struct store *s);
 static void date_waiting(struct store *s);
 static struct spool_cursor behind_dated(const struct store *s);
@@ -99,10 +100,14 @@ static uint32_t fingerprint(const struct metrics *metrics)
             view.family == METRICS_RESPONSE_STATUS_CODE) {
             continue;
         }
-        const uint8_t what[] = {(uint8_t)view.family,  (uint8_t)view.layer,
-                                view.complete,         view.error,
-                                (uint8_t)view.id,      (uint8_t)(view.id >> 8),
-                                (uint8_t)(view.id >> 16), (uint8_t)(view.id >> 24)};
+        const uint8_t what[] = {(uint8_t)view.family,
+                                (uint8_t)view.layer,
+                                view.complete,
+                                view.error,
+                                (uint8_t)view.id,
+                                (uint8_t)(view.id >> 8),
+                                (uint8_t)(view.id >> 16),
+                                (uint8_t)(view.id >> 24)};
         crc = crc32_update(crc, what, sizeof what);
         crc = crc32_update(crc, view.name.ptr, view.name.len);
     }
@@ -149,8 +154,8 @@ static void restore_record(struct store *s, const struct journal_record *record,
         return;
     }
     struct slice bytes = slice_of(place, record->len);
-    if (record_open(bytes, &info, &iter) != LIMPET_OK || info.seq != record->seq || info.seq <= *last_seq ||
-        (info.dated && info.unix_ns < LIMPET_BUILD_UNIX_S * S_NS)) {
+    if (record_open(bytes, &info, &iter) != LIMPET_OK || info.seq != record->seq ||
+        info.seq <= *last_seq || (info.dated && info.unix_ns < LIMPET_BUILD_UNIX_S * S_NS)) {
         return;
     }
     *last_seq = info.seq;
@@ -302,8 +307,7 @@ static bool next_group(const struct store *s, struct spool_cursor *cursor, struc
             break;
         }
         if (undated && group->count == 0) {
-            *group = (struct group){
-                .from = *cursor, .boot = info.boot, .first_ns = info.mono_ns};
+            *group = (struct group){.from = *cursor, .boot = info.boot, .first_ns = info.mono_ns};
         }
         group->last_ns = info.mono_ns;
         group->count += undated ? 1 : 0;
@@ -333,8 +337,7 @@ static void date_group(struct store *s, const struct group *group, int64_t start
         assert(!info.dated);
         int64_t unix_ns = start_unix_ns + (int64_t)info.mono_ns;
         record_set_date(spool_writable(&s->spool, record), record.len, unix_ns);
-        s->last_stamp_s =
-            unix_ns / S_NS > s->last_stamp_s ? unix_ns / S_NS : s->last_stamp_s;
+        s->last_stamp_s = unix_ns / S_NS > s->last_stamp_s ? unix_ns / S_NS : s->last_stamp_s;
     }
 }
 

@@ -1,15 +1,16 @@
-/* The windows that wait for InfluxDB: numbered, dated, counted, and with storage kept over restarts.
+/* The windows that wait for InfluxDB: numbered, dated, counted, and with storage kept over
+ * restarts.
  *
- * store_add() turns the window that has just closed into one compact record in RAM (influx/spool) and
- * in storage (influx/journal), where there is one. produced = written + dropped + waiting, at every
- * moment and over all starts.
+ * store_add() turns the window that has just closed into one compact record in RAM (influx/spool)
+ * and in storage (influx/journal), where there is one. produced = written + dropped + waiting, at
+ * every moment and over all starts.
  *
- * Every window gets one date, before it is sent, and keeps it. With the wall clock known that is its
- * close time; windows that closed before are dated from the monotonic clock when it becomes known.
- * Those of earlier starts that never knew it get an estimated date: starts in order, each window with
- * its own distance from the others, the last one ending a second before this start. Dates strictly
- * increase, by a second at least, and none lies before LIMPET_BUILD_UNIX_S. Dates that were given
- * late are in storage before anything is sent with them. */
+ * Every window gets one date, before it is sent, and keeps it. With the wall clock known that is
+ * its close time; windows that closed before are dated from the monotonic clock when it becomes
+ * known. Those of earlier starts that never knew it get an estimated date: starts in order, each
+ * window with its own distance from the others, the last one ending a second before this start.
+ * Dates strictly increase, by a second at least, and none lies before LIMPET_BUILD_UNIX_S. Dates
+ * that were given late are in storage before anything is sent with them. */
 #ifndef LIMPET_INFLUX_STORE_H
 #define LIMPET_INFLUX_STORE_H
 
@@ -41,12 +42,12 @@ struct store {
     struct journal journal; /* the same windows in storage, when there is one */
     bool drop_estimated;
     bool clock_known;
-    bool storage_failing;    /* as was last logged */
-    uint32_t boot;           /* this start: 1, 2, 3 ... with storage; 0 = not opened yet */
-    uint64_t start_ns;       /* monotonic: stamps without a date count from here */
-    int64_t start_unix_ns;   /* the same moment on the wall clock, as it is now; valid when known */
-    int64_t last_stamp_s;    /* of the newest dated window, seconds since 1970 */
-    uint64_t last_mono_ns;   /* of the newest window without a date, of this start */
+    bool storage_failing;  /* as was last logged */
+    uint32_t boot;         /* this start: 1, 2, 3 ... with storage; 0 = not opened yet */
+    uint64_t start_ns;     /* monotonic: stamps without a date count from here */
+    int64_t start_unix_ns; /* the same moment on the wall clock, as it is now; valid when known */
+    int64_t last_stamp_s;  /* of the newest dated window, seconds since 1970 */
+    uint64_t last_mono_ns; /* of the newest window without a date, of this start */
     uint64_t windows_produced;
     uint64_t windows_written;
     uint64_t windows_dropped;
@@ -63,8 +64,8 @@ void store_open(struct store *store, const struct port_storage *storage, bool dr
  * from the last one). */
 void store_set_clock(struct store *store, uint64_t now_ns, int64_t unix_ns);
 
-/* Right after the table closed a window. What is in flight stays: when the window does not fit then,
- * it is lost itself. Returns how many of the oldest left for it. */
+/* Right after the table closed a window. What is in flight stays: when the window does not fit
+ * then, it is lost itself. Returns how many of the oldest left for it. */
 size_t store_add(struct store *store, bool in_flight);
 
 size_t store_count(const struct store *store);

@@ -61,7 +61,8 @@ void writer_init(struct writer *w, const struct config_influx *influx,
     w->state = WRITER_OFF;
     bisect_init(&w->bisect);
     store_init(&w->store, metrics, log);
-    batch_init(&w->batch, &w->store.spool, metrics, host_name);
+    batch_init(&w->batch, &w->store.spool, metrics,
+               influx->host_tag.len > 0 ? influx->host_tag : host_name);
 }
 
 void writer_start(struct writer *w)

@@ -3,9 +3,9 @@
  * The windows wait in influx/store. Every `ttl`, at a phase that comes from the host name, those
  * that wait are sent in batches; the text is made while it is sent. A window is written when the
  * server took at least one of its points. What fails is tried again with exponential back-off,
- * slowly where somebody has to change something first (login, database, a redirect); what the server
- * will never take is searched for by halves and dropped after its answer. Windows in flight never
- * leave: when one more does not fit then, it is the new one that is lost. */
+ * slowly where somebody has to change something first (login, database, a redirect); what the
+ * server will never take is searched for by halves and dropped after its answer. Windows in flight
+ * never leave: when one more does not fit then, it is the new one that is lost. */
 #ifndef LIMPET_INFLUX_WRITER_H
 #define LIMPET_INFLUX_WRITER_H
 
@@ -46,8 +46,8 @@ struct writer {
     int64_t unix_ns; /* 0 = the wall clock is not known */
     uint32_t jitter; /* state of the back-off's random walk */
 
-    struct batch batch;      /* in flight; count 0: none */
-    struct bisect bisect;    /* how many windows the next one takes */
+    struct batch batch;   /* in flight; count 0: none */
+    struct bisect bisect; /* how many windows the next one takes */
 
     /* The answer. */
     unsigned status;

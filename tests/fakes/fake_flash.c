@@ -90,7 +90,9 @@ void fake_flash_cut(uint32_t choice)
     for (size_t i = 0; i < change_count; i++) {
         const struct change *c = &changes[i];
         choice = choice * 1664525u + 1013904223u;
-        size_t len = choice >> 30 == 0 ? 0 : choice >> 30 == 1 ? (choice >> 8) % (c->len + 1) : c->len;
+        size_t len = choice >> 30 == 0   ? 0
+                     : choice >> 30 == 1 ? (choice >> 8) % (c->len + 1)
+                                         : c->len;
         memcpy(certain + c->at, seen + c->at, len);
     }
     change_count = 0;

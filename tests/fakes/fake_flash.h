@@ -1,8 +1,8 @@
 /* Storage behind port.h in memory, whose power can go at any moment.
  *
- * What was changed since the last sync may be there or not after that: in any choice of the changes,
- * the last of them in part, as a disk's cache would leave it. Checks that a program needs no erase
- * that was not made. */
+ * What was changed since the last sync may be there or not after that: in any choice of the
+ * changes, the last of them in part, as a disk's cache would leave it. Checks that a program needs
+ * no erase that was not made. */
 #ifndef FAKE_FLASH_H
 #define FAKE_FLASH_H
 

@@ -54,7 +54,8 @@ static inline void start_again(int64_t off_ns, bool clock_known)
     check_writer();
 }
 
-static inline void first_start(uint64_t ttl_ns, uint32_t buffer_size, bool storage, bool clock_known)
+static inline void first_start(uint64_t ttl_ns, uint32_t buffer_size, bool storage,
+                               bool clock_known)
 {
     set_up(ttl_ns, buffer_size);
     memset(lived, 0, sizeof lived);

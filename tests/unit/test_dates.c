@@ -148,8 +148,8 @@ static void test_build(void)
     live(5);
     start_again(HOUR_NS, false);
     live(5);
-    set_clock(true, LIMPET_BUILD_UNIX_S * INT64_C(1000000000) + 60 * INT64_C(1000000000) -
-                        truth_ns());
+    set_clock(true,
+              LIMPET_BUILD_UNIX_S * INT64_C(1000000000) + 60 * INT64_C(1000000000) - truth_ns());
     deliver_all();
     check_all_arrived();
     CHECK_EQ_INT(lived[1].stamp_s, LIMPET_BUILD_UNIX_S);

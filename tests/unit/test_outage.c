@@ -56,7 +56,7 @@ static void test_random(uint32_t run_seed, bool steps)
     seed = run_seed;
     while (window_count < DAY_WINDOWS) {
         known[boot_count] = known[boot_count] || writer.store.clock_known;
-        if (boot_count < 390 && pick(12) == 0) {
+        if (boot_count < 390 && pick(30) == 0) {
             fake_flash_cut(pick(1u << 24));
             start_again((int64_t)pick(7200) * INT64_C(1000000000), pick(3) == 0);
         } else if (pick(20) == 0) {
@@ -96,7 +96,7 @@ int main(void)
     test_day(true);
     test_small_buffer();
     check_wear();
-    for (uint32_t i = 1; i <= 4; i++) {
+    for (uint32_t i = 1; i <= 3; i++) {
         test_random(i, i % 2 == 0);
         check_wear();
     }

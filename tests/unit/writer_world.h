@@ -160,7 +160,8 @@ static inline void check_writer(void)
     bool resting = writer.state == WRITER_RESTING || writer.state == WRITER_WAITING;
     CHECK_EQ_UINT(writer.store.windows_produced, window_count);
     CHECK_EQ_UINT(writer.store.windows_produced,
-                  writer.store.windows_written + writer.store.windows_dropped + spool_count(&writer.store.spool));
+                  writer.store.windows_written + writer.store.windows_dropped +
+                      spool_count(&writer.store.spool));
     uint64_t dropped = 0;
     for (size_t i = 0; i < STORE_DROPS; i++) {
         dropped += writer.store.dropped[i];
