@@ -10,6 +10,7 @@ static int init_tls(struct app *app);
 static void set_tls_time(struct app *app, const struct port_time *now);
 static void init_servers(struct app *app);
 static int start_listeners(struct app *app);
+static struct port_time believable(const struct port_time *now);
 static void set_time(struct app *app, const struct port_time *now);
 static void close_due_window(struct app *app, uint64_t now_ns);
 static void stop_step(struct app *app, uint64_t now_ns);
@@ -57,7 +58,8 @@ int app_init(struct app *app, const struct app_options *options, const struct po
                 options->host_name);
     writer_use_storage(&app->writer, options->storage);
     init_servers(app);
-    set_time(app, now);
+    const struct port_time believed = believable(now);
+    set_time(app, &believed);
     app->last_poll_ns = now->mono_ns;
     err = start_listeners(app);
     if (err == LIMPET_OK) {
@@ -144,8 +146,10 @@ static int start_listeners(struct app *app)
 
 /* Timers expire against the time of the turn before: when a deadline passes, peers get one full
  * turn of frames first, however long the loop itself was busy. */
-uint64_t app_poll(struct app *app, const struct port_time *now)
+uint64_t app_poll(struct app *app, const struct port_time *port_now)
 {
+    const struct port_time believed = believable(port_now);
+    const struct port_time *now = &believed;
     uint64_t before_ns = app->last_poll_ns;
     assert(now->mono_ns >= before_ns);
     app_service_turn(app, now->mono_ns, now->unix_ns);
@@ -164,6 +168,13 @@ uint64_t app_poll(struct app *app, const struct port_time *now)
     next_ns = more ? now->mono_ns : next_ns;
     app_service_due(app, next_ns);
     return next_ns;
+}
+
+/* A machine that has lost its clock, or a time server that is wrong: better no time than theirs. */
+static struct port_time believable(const struct port_time *now)
+{
+    bool known = now->unix_ns >= LIMPET_BUILD_UNIX_S * (int64_t)LIMPET_S_TO_NS(1);
+    return (struct port_time){.mono_ns = now->mono_ns, .unix_ns = known ? now->unix_ns : 0};
 }
 
 static void set_time(struct app *app, const struct port_time *now)

@@ -18,6 +18,14 @@
 #define LIMPET_VERSION "0.1.0"
 #endif
 
+/* When this software was made, seconds since 1970: no clock that says an earlier time is believed,
+ * and nothing is dated before it. The day of the version (2026-01-01), raised with it, so that the
+ * same sources give the same bytes; the build takes SOURCE_DATE_EPOCH of its environment instead
+ * (reproducible-builds.org), where that is set. */
+#ifndef LIMPET_BUILD_UNIX_S
+#define LIMPET_BUILD_UNIX_S INT64_C(1767225600)
+#endif
+
 /* ---- Configuration ----------------------------------------------------------------------------
  */
 

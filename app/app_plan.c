@@ -90,7 +90,7 @@ static void fill_tables(const struct app *app, struct app_plan *plan)
         POOL("bodies", LIMPET_BODIES, app->gateway.bodies),
         POOL("limited clients", LIMPET_LIMIT_CLIENTS, app->gateway.limits.clients.clients),
         POOL("stats answers", LIMPET_STATS_BUFFERS, app->report),
-        POOL("influx buffer bytes", LIMPET_SPOOL_LEN, app->writer.spool.ring),
+        POOL("influx buffer bytes", LIMPET_SPOOL_LEN, app->writer.store.spool.ring),
     };
 #undef TABLE
 #undef POOL
@@ -126,10 +126,8 @@ static void play_window(struct app *app)
 /* The first record shows what one costs in the ring, its head and padding included. */
 static void measure_buffer(struct app *app, struct app_plan *plan)
 {
-    /* A date of 2026 in ns has as many bytes as those of the next two centuries. */
-    const struct record_info info = {.seq = 1u << 20, .unix_ns = INT64_C(1780000000000000000),
-                                     .dated = true};
-    struct spool *spool = &app->writer.spool;
+    const struct record_info info = {.seq = 1u << 20, .boot = 1u << 14};
+    struct spool *spool = &app->writer.store.spool;
     struct out out;
     out_init_count(&out);
     record_encode(&out, &app->metrics, &info);
@@ -144,9 +142,10 @@ static void measure_buffer(struct app *app, struct app_plan *plan)
     out_init(&out, place, len);
     record_encode(&out, &app->metrics, &info);
     assert(out_err(&out) == LIMPET_OK);
-    struct batch *batch = &app->writer.batch;
-    batch_init(batch, spool, &app->metrics, SLICE_LIT("host"));
-    plan->record_points = batch_count_points(batch, slice_of(place, len));
+    struct lines lines;
+    uint64_t text_len = 0;
+    lines_init(&lines, &app->metrics, SLICE_LIT("host"), slice_of(place, len));
+    plan->record_points = lines_measure(&lines, &text_len);
     spool_commit(spool, len, (uint32_t)plan->record_points);
     plan->record_bytes = spool_used_bytes(spool);
     plan->windows = sizeof(spool->ring) / plan->record_bytes;

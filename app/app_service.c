@@ -259,9 +259,9 @@ static struct memory sum_memory(const struct app *app)
     add(&sum, g->bodies_used, LIMPET_BODIES, sizeof(g->bodies[0]));
     add(&sum, g->limits.clients.used, LIMPET_LIMIT_CLIENTS, sizeof(g->limits.clients.clients[0]));
     add(&sum, app->metrics.pool.used, LIMPET_HISTOGRAMS, sizeof(app->metrics.slots[0]));
-    sum.used += app->writer.spool.count;
-    sum.used_bytes += app->writer.spool.used_bytes;
-    sum.bytes += sizeof(app->writer.spool.ring);
+    sum.used += app->writer.store.spool.count;
+    sum.used_bytes += app->writer.store.spool.used_bytes;
+    sum.bytes += sizeof(app->writer.store.spool.ring);
     add_tls(&sum, app);
     return sum;
 }

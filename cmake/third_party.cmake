@@ -30,7 +30,8 @@ set(lwip_core
     tcp.c tcp_in.c tcp_out.c timeouts.c udp.c
     ipv4/acd.c ipv4/dhcp.c ipv4/etharp.c ipv4/icmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c)
 list(TRANSFORM lwip_core PREPEND "${LWIP_SOURCE_DIR}/src/core/")
-add_library(lwip STATIC ${lwip_core} "${LWIP_SOURCE_DIR}/src/netif/ethernet.c")
+add_library(lwip STATIC ${lwip_core} "${LWIP_SOURCE_DIR}/src/netif/ethernet.c"
+    "${LWIP_SOURCE_DIR}/src/apps/sntp/sntp.c")
 target_include_directories(lwip SYSTEM PUBLIC "${LWIP_SOURCE_DIR}/src/include")
 target_include_directories(lwip PUBLIC "${PROJECT_SOURCE_DIR}/port/include" "${PROJECT_SOURCE_DIR}/app")
 

@@ -13,7 +13,8 @@
 /* Read once a frame batch by the port's loop and passed down. */
 struct port_time {
     uint64_t mono_ns; /* since boot or any fixed point; never goes back; 1 us or better */
-    int64_t unix_ns;  /* wall clock, ns since 1970; 0 while it is not known */
+    int64_t unix_ns;  /* wall clock, ns since 1970; 0 while it is not known (nor is it before the
+                         build, LIMPET_BUILD_UNIX_S) */
 };
 
 /* Seed and nonce material from a real source (getrandom, TRNG, stored seed). False: none. */

@@ -384,3 +384,13 @@ static const char *ip4_target_check(uint32_t ip4)
     }
     return NULL;
 }
+
+const char *address_time_server(struct slice s)
+{
+    struct config_host host = {0};
+    const char *problem = authority_parse(s, 1, &host);
+    if (problem == NULL && slice_find(s, '[') < s.len) {
+        return "IPv6 is not supported; give an IPv4 address";
+    }
+    return problem == NULL && s.len > 63u ? "at most 63 bytes" : problem;
+}

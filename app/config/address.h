@@ -26,5 +26,7 @@ const char *address_listen(struct slice s, struct config_listen *listen);
 const char *address_host(struct slice s, struct config_host *host);
 /* InfluxDB's "address": http[s]://name[:port][/path]. `base_path` has no slash at its end. */
 const char *address_influx(struct slice s, struct config_host *host, struct slice *base_path);
+/* A time server, name[:port]; both at most 63 bytes together. */
+const char *address_time_server(struct slice s);
 
 #endif

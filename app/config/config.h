@@ -237,6 +237,8 @@ struct config_influx {
     struct slice org;       /* may be empty: InfluxDB 3 has none */
     struct slice bucket;    /* not empty with a token */
     uint32_t buffer_size;   /* datapoints */
+    bool drop_estimated;    /* windows whose date could only be estimated are not sent */
+    struct slice host_tag;  /* empty = the host's name */
     struct config_tls tls;
 };
 
@@ -253,6 +255,7 @@ struct config {
     enum log_level log_level;
     struct config_metrics metrics;
     struct config_influx influx;
+    struct slice time_server; /* "name" or "name:port"; empty = none */
     struct config_tls client_tls; /* of connections to backends */
     uint16_t endpoint_count;
     uint16_t backend_count;

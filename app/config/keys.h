@@ -268,6 +268,9 @@ struct key {
     X(INFLUX_ORG, "org", STRING, "\"\"", "")                                                      \
     X(INFLUX_BUCKET, "bucket", STRING, "\"\"", "")                                                \
     X(INFLUX_BUFFER_SIZE, "buffer_size", NUMBER, "0", "0..4294967295 points")                     \
+    X(INFLUX_DROP_ESTIMATED, "drop_estimated", BOOL, "false", "")                                 \
+    X(INFLUX_HOST_TAG, "host_tag", STRING, "\"\"", "")                                            \
+    X(INFLUX_TIME_SERVER, "time_server", STRING, "\"\"", "name[:port]")                           \
     X(INFLUX_CA_FILE, "ca_file", STRING, "\"\"", "path of a PEM file")                            \
     X(INFLUX_CERT_FILE, "client_cert_file", STRING, "\"\"", "path of a PEM file")                 \
     X(INFLUX_KEY_FILE, "client_key_file", STRING, "\"\"", "path of a PEM file")

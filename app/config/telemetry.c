@@ -80,6 +80,19 @@ static void kept_text_read(struct loader *l, struct node node, struct slice *val
     }
 }
 
+static void time_server_read(struct loader *l, struct node node)
+{
+    struct slice text;
+    if (!value_text(l, node, &text) || text.len == 0) {
+        return;
+    }
+    const char *problem = address_time_server(text);
+    if (problem != NULL) {
+        loader_report_address(l, node.raw.ptr, text, problem);
+    }
+    l->config->time_server = loader_keep(l, text, node.raw.ptr);
+}
+
 /* It becomes a field of the request as it stands (RFC 9110 section 5.5). */
 static bool token_is_plain(struct slice token)
 {
@@ -146,6 +159,9 @@ static void influx_read(struct loader *l, struct node node)
     kept_text_read(l, found[INFLUX_BUCKET], &influx->bucket);
     value_number(l, found[INFLUX_BUFFER_SIZE], 0, UINT32_MAX, &buffer_size);
     influx->buffer_size = (uint32_t)buffer_size;
+    influx->drop_estimated = node_true(found[INFLUX_DROP_ESTIMATED]);
+    kept_text_read(l, found[INFLUX_HOST_TAG], &influx->host_tag);
+    time_server_read(l, found[INFLUX_TIME_SERVER]);
     loader_read_influx_tls(l, found);
     if (node_ok(found[INFLUX_DB]) && influx->db.len == 0) {
         loader_error(l, found[INFLUX_DB].raw.ptr, "must not be empty");

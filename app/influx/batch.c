@@ -2,8 +2,6 @@
 
 #include <assert.h>
 
-static void open_record(const struct batch *batch, struct slice record, struct lines *lines);
-static uint32_t measure(const struct batch *batch, struct slice record, uint64_t *len);
 static bool next_record(struct batch *batch);
 static bool send_line(struct batch *batch);
 static int flush_line(void *ctx, const char *bytes, size_t len);
@@ -19,15 +17,18 @@ void batch_init(struct batch *batch, const struct spool *spool, const struct met
 
 void batch_choose(struct batch *batch, size_t count_max)
 {
-    size_t cursor = 0;
+    struct spool_cursor cursor = {0};
     struct slice record;
+    struct lines lines;
     batch->count = 0;
     batch->points = 0;
     batch->body_len = 0;
     while (batch->count < count_max && spool_next(batch->spool, &cursor, &record)) {
         uint64_t len = 0;
-        uint32_t points = measure(batch, record, &len);
-        if (batch->count > 0 && batch->body_len + len > LIMPET_INFLUX_BATCH_LEN) {
+        lines_init(&lines, batch->metrics, batch->host_name, record);
+        uint32_t points = lines_measure(&lines, &len);
+        bool fits = batch->count == 0 || batch->body_len + len <= LIMPET_INFLUX_BATCH_LEN;
+        if (!fits || lines.stamp_s == 0) {
             break;
         }
         batch->body_len += len;
@@ -37,39 +38,6 @@ void batch_choose(struct batch *batch, size_t count_max)
     assert(batch->count > 0);
 }
 
-uint32_t batch_count_points(const struct batch *batch, struct slice record)
-{
-    uint64_t len = 0;
-    return measure(batch, record, &len);
-}
-
-static uint32_t measure(const struct batch *batch, struct slice record, uint64_t *len)
-{
-    uint32_t points = 0;
-    struct out counter;
-    struct lines lines;
-    out_init_count(&counter);
-    open_record(batch, record, &lines);
-    while (lines_next(&lines, &counter)) {
-        points++;
-    }
-    *len = counter.total;
-    return points;
-}
-
-/* A record that the spool holds was made by record_encode, in this boot. */
-static void open_record(const struct batch *batch, struct slice record, struct lines *lines)
-{
-    struct record_info info;
-    struct record_iter iter;
-    int err = record_open(record, &info, &iter);
-    assert(err == LIMPET_OK);
-    (void)err;
-    int64_t unix_ns = info.dated ? info.unix_ns : (int64_t)info.mono_ns + batch->clock_base_ns;
-    lines_init(lines, batch->metrics, batch->host_name, unix_ns / (int64_t)LIMPET_S_TO_NS(1),
-               &iter);
-}
-
 /* ---- Sending ----------------------------------------------------------------------------------
  */
 
@@ -77,7 +45,7 @@ void batch_rewind(struct batch *batch, struct client_call *call)
 {
     batch->call = call;
     batch->sent = false;
-    batch->records_begun = 0;
+    batch->begun = (struct spool_cursor){0};
     batch->lines.entry.kind = RECORD_END;
     batch->line_sent = 0;
 }
@@ -96,12 +64,11 @@ void batch_send(struct batch *batch)
 static bool next_record(struct batch *batch)
 {
     struct slice record;
-    size_t cursor = batch->records_begun;
-    if (batch->records_begun == batch->count || !spool_next(batch->spool, &cursor, &record)) {
+    if (batch->begun.count == batch->count ||
+        !spool_next(batch->spool, &batch->begun, &record)) {
         return false;
     }
-    open_record(batch, record, &batch->lines);
-    batch->records_begun++;
+    lines_init(&batch->lines, batch->metrics, batch->host_name, record);
     return true;
 }
 

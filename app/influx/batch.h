@@ -15,15 +15,13 @@ struct batch {
     const struct spool *spool;
     const struct metrics *metrics;
     struct slice host_name;
-    int64_t
-        clock_base_ns; /* wall clock - monotonic: dates the windows closed before it was known */
     size_t count;      /* records, the oldest of the spool; 0 = none is chosen */
     uint64_t points;
     uint64_t body_len; /* bytes */
     bool sent;         /* to its end */
 
     struct client_call *call;
-    size_t records_begun; /* whose lines were or are being sent */
+    struct spool_cursor begun; /* records whose lines were or are being sent */
     struct lines lines;
     size_t line_sent; /* bytes of the current line that were taken */
     size_t line_skip; /* of them, still to be passed over while it is made again */
@@ -32,14 +30,11 @@ struct batch {
 void batch_init(struct batch *batch, const struct spool *spool, const struct metrics *metrics,
                 struct slice host_name);
 /* Takes the oldest windows up to LIMPET_INFLUX_BATCH_LEN bytes of text and `count_max` windows, at
- * least one. The spool must not be empty. */
+ * least one, up to the first that has no date. The oldest must be there and have one. */
 void batch_choose(struct batch *batch, size_t count_max);
 /* At the start of a request: its body begins at the first byte again. */
 void batch_rewind(struct batch *batch, struct client_call *call);
 /* Whenever the call may have room: sends as much as it takes, and the end of the body. */
 void batch_send(struct batch *batch);
-
-/* Lines of a record that the spool holds, or is about to. */
-uint32_t batch_count_points(const struct batch *batch, struct slice record);
 
 #endif

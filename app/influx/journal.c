@@ -11,13 +11,15 @@
 
 #include <string.h>
 
-#define MAGIC UINT32_C(0x314A504C) /* "LPJ1" */
+#define MAGIC UINT32_C(0x324A504C) /* "LPJ2" */
 #define HEAD_LEN 16u
 #define ENTRY_LEN 16u
 #define KIND_RECORD UINT32_C(0x01000000)
 #define KIND_COUNTERS UINT32_C(0x02000000)
+#define KIND_DATE UINT32_C(0x03000000) /* seq: the boot */
 #define KIND_MASK UINT32_C(0xFF000000)
-#define COUNTERS_LEN ((4u + JOURNAL_DROPS) * 8u)
+#define COUNTERS_LEN ((5u + JOURNAL_DROPS) * 8u)
+#define DATE_LEN 8u
 
 struct entry {
     uint32_t kind;
@@ -31,6 +33,8 @@ static bool read_head(const struct journal *j, uint32_t sector, uint32_t *order,
 static bool read_entry(const struct journal *j, uint32_t sector, uint32_t at, struct entry *entry);
 static bool check_entry(const struct journal *j, uint32_t from, const struct entry *entry);
 static bool find_sector(const struct journal *j, uint32_t above, uint32_t *order, uint32_t *sector);
+static bool next_entry(const struct journal *j, struct journal_cursor *cursor,
+                       struct entry *entry, uint32_t *at);
 static void read_sector(struct journal *j, uint32_t sector, bool *clean);
 static bool is_erased(const struct journal *j, uint32_t sector, uint32_t at);
 static bool append(struct journal *j, uint32_t kind, uint64_t seq, struct slice bytes);
@@ -113,8 +117,9 @@ static void read_sector(struct journal *j, uint32_t sector, bool *clean)
                 produced > j->counters.produced ? produced : j->counters.produced;
             j->counters.written = get_u64(c + 16);
             j->counters.last_stamp_s = get_u64(c + 24);
+            j->counters.boots = get_u64(c + 32);
             for (size_t i = 0; i < JOURNAL_DROPS; i++) {
-                j->counters.dropped[i] = get_u64(c + 32 + 8 * i);
+                j->counters.dropped[i] = get_u64(c + 40 + 8 * i);
             }
         }
         j->at += ENTRY_LEN + ((entry.len + 3u) & ~UINT32_C(3));
@@ -134,7 +139,7 @@ static bool read_entry(const struct journal *j, uint32_t sector, uint32_t at, st
     entry->kind = get_u32(head + 4) & KIND_MASK;
     entry->len = get_u32(head + 4) & ~KIND_MASK;
     entry->seq = get_u64(head + 8);
-    return (entry->kind == KIND_RECORD || entry->kind == KIND_COUNTERS) &&
+    return entry->kind >= KIND_RECORD && entry->kind <= KIND_DATE &&
            entry->len <= s->sector_len - ENTRY_LEN - at && check_entry(j, from, entry);
 }
 
@@ -179,32 +184,56 @@ static bool is_erased(const struct journal *j, uint32_t sector, uint32_t at)
 bool journal_next(const struct journal *j, struct journal_cursor *cursor,
                   struct journal_record *record)
 {
-    if (j->storage == NULL) {
-        return false;
-    }
-    for (;;) {
-        struct entry entry;
-        uint32_t fingerprint = 0;
-        uint32_t order = 0;
-        if (!cursor->inside) {
-            if (!find_sector(j, cursor->order, &cursor->order, &cursor->sector)) {
-                return false;
-            }
-            cursor->at = HEAD_LEN;
-            cursor->inside = read_head(j, cursor->sector, &order, &fingerprint) &&
-                             fingerprint == j->fingerprint;
-            continue;
-        }
-        cursor->inside = read_entry(j, cursor->sector, cursor->at, &entry);
-        if (!cursor->inside) {
-            continue;
-        }
-        uint32_t at = cursor->sector * j->storage->sector_len + cursor->at + ENTRY_LEN;
-        cursor->at += ENTRY_LEN + ((entry.len + 3u) & ~UINT32_C(3));
+    struct entry entry;
+    uint32_t at = 0;
+    while (next_entry(j, cursor, &entry, &at)) {
         if (entry.kind == KIND_RECORD && entry.seq > j->counters.left_seq) {
             *record = (struct journal_record){entry.seq, at, entry.len, entry.crc};
             return true;
         }
+    }
+    return false;
+}
+
+bool journal_next_date(const struct journal *j, struct journal_cursor *cursor,
+                       struct journal_date *date)
+{
+    struct entry entry;
+    uint8_t bytes[DATE_LEN];
+    uint32_t at = 0;
+    while (next_entry(j, cursor, &entry, &at)) {
+        if (entry.kind == KIND_DATE && entry.len == DATE_LEN &&
+            j->storage->read(j->storage->ctx, at, bytes, sizeof bytes)) {
+            *date = (struct journal_date){(uint32_t)entry.seq, (int64_t)get_u64(bytes)};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Entries of the sectors of this configuration, in the order in which they were written; `*at`:
+ * where the entry's bytes lie. */
+static bool next_entry(const struct journal *j, struct journal_cursor *cursor,
+                       struct entry *entry, uint32_t *at)
+{
+    if (j->storage == NULL) {
+        return false;
+    }
+    for (;;) {
+        uint32_t fingerprint = 0;
+        uint32_t order = 0;
+        if (cursor->inside && read_entry(j, cursor->sector, cursor->at, entry)) {
+            *at = cursor->sector * j->storage->sector_len + cursor->at + ENTRY_LEN;
+            cursor->at += ENTRY_LEN + ((entry->len + 3u) & ~UINT32_C(3));
+            return true;
+        }
+        if (!find_sector(j, cursor->order, &cursor->order, &cursor->sector)) {
+            cursor->inside = false;
+            return false;
+        }
+        cursor->at = HEAD_LEN;
+        cursor->inside = read_head(j, cursor->sector, &order, &fingerprint) &&
+                         fingerprint == j->fingerprint;
     }
 }
 
@@ -237,6 +266,18 @@ void journal_append(struct journal *j, uint64_t seq, struct slice record)
     journal_sync(j);
 }
 
+void journal_append_date(struct journal *j, const struct journal_date *date)
+{
+    uint8_t bytes[DATE_LEN];
+    if (j->storage == NULL) {
+        return;
+    }
+    put_u64(bytes, (uint64_t)date->start_unix_ns);
+    if (!append(j, KIND_DATE, date->boot, slice_of((const char *)bytes, sizeof bytes))) {
+        j->failures++;
+    }
+}
+
 void journal_note(struct journal *j, const struct journal_counters *counters)
 {
     if (j->storage == NULL || memcmp(counters, &j->counters, sizeof *counters) == 0) {
@@ -262,8 +303,9 @@ static bool put_counters(struct journal *j)
     put_u64(bytes + 8, j->counters.produced);
     put_u64(bytes + 16, j->counters.written);
     put_u64(bytes + 24, j->counters.last_stamp_s);
+    put_u64(bytes + 32, j->counters.boots);
     for (size_t i = 0; i < JOURNAL_DROPS; i++) {
-        put_u64(bytes + 32 + 8 * i, j->counters.dropped[i]);
+        put_u64(bytes + 40 + 8 * i, j->counters.dropped[i]);
     }
     return append(j, KIND_COUNTERS, 0, slice_of((const char *)bytes, sizeof bytes));
 }
@@ -289,8 +331,9 @@ static bool append(struct journal *j, uint32_t kind, uint64_t seq, struct slice 
            program(j, padding, need - ENTRY_LEN - bytes.len);
 }
 
-/* The next one in rotation. Its counters are written at once, and synced before the erasing of what
- * held the last ones can come. */
+/* The next one in rotation. Erased for certain first, or an old entry could stand behind a new one;
+ * its counters are written at once, and synced before the erasing of what held the last ones can
+ * come. */
 static bool begin_sector(struct journal *j)
 {
     const struct port_storage *s = j->storage;
@@ -298,7 +341,7 @@ static bool begin_sector(struct journal *j)
     j->sector = j->sector_order == 0 ? 0 : (j->sector + 1u) % s->sector_count;
     j->sector_order++;
     j->at = s->sector_len; /* until it is ready */
-    if (!s->erase(s->ctx, j->sector)) {
+    if (!s->erase(s->ctx, j->sector) || !s->sync(s->ctx)) {
         return false;
     }
     j->erased++;

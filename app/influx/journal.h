@@ -1,4 +1,5 @@
-/* What has to survive a restart: window records and counters, as a log on NOR-like storage.
+/* What has to survive a restart: window records, dates that came later than they, and counters, as
+ * a log on NOR-like storage.
  *
  * Sectors are used in rotation, entries are appended, nothing is written twice. An entry is whole
  * or it is not there (CRC); a sector begins with a head (its place in the order, the
@@ -22,7 +23,8 @@ struct journal_counters {
     uint64_t left_seq; /* windows up to this one wait no more */
     uint64_t produced;
     uint64_t written;
-    uint64_t last_stamp_s; /* of the newest window, seconds since 1970 */
+    uint64_t last_stamp_s; /* of the newest dated window, seconds since 1970 */
+    uint64_t boots;        /* starts that used this storage */
     uint64_t dropped[JOURNAL_DROPS];
 };
 
@@ -36,7 +38,7 @@ struct journal {
     struct journal_counters counters;
     uint64_t records;  /* written to storage since the start */
     uint64_t erased;   /* sectors */
-    uint64_t failures; /* of the storage, and records that no sector can hold */
+    uint64_t failures; /* of the storage, and entries that no sector can hold */
 };
 
 /* Where a record lies. */
@@ -45,6 +47,12 @@ struct journal_record {
     uint32_t at; /* of its bytes */
     uint32_t len;
     uint32_t crc;
+};
+
+/* When a boot began: dates its windows that were stored without a date. */
+struct journal_date {
+    uint32_t boot;
+    int64_t start_unix_ns;
 };
 
 struct journal_cursor {
@@ -61,6 +69,9 @@ void journal_open(struct journal *journal, const struct port_storage *storage,
 /* Records of this configuration that still wait, oldest first; cursor all zero at first. */
 bool journal_next(const struct journal *journal, struct journal_cursor *cursor,
                   struct journal_record *record);
+/* Dates that were noted for the windows of a boot, oldest first; another cursor. */
+bool journal_next_date(const struct journal *journal, struct journal_cursor *cursor,
+                       struct journal_date *date);
 /* `place` has room for record->len. LIMPET_ERR_IO: cannot be read, or is not what was written. */
 LIMPET_WARN_UNUSED
 int journal_read(const struct journal *journal, const struct journal_record *record, void *place);
@@ -68,9 +79,12 @@ int journal_read(const struct journal *journal, const struct journal_record *rec
 /* A new window, and everything before it: is in storage for certain when this returns, or counts in
  * `failures`. */
 void journal_append(struct journal *journal, uint64_t seq, struct slice record);
+/* Before the first use of such a date; then journal_sync. */
+void journal_append_date(struct journal *journal, const struct journal_date *date);
 /* The counters have moved. Not synced: the next record does that. When a cut loses it, windows are
  * sent again, which are the same points. */
 void journal_note(struct journal *journal, const struct journal_counters *counters);
-void journal_sync(struct journal *journal); /* clean stop */
+/* What was written is in storage for certain when this returns, or counts in `failures`. */
+void journal_sync(struct journal *journal);
 
 #endif

@@ -20,12 +20,13 @@ static struct slice split_service(struct slice name, struct slice *measurement);
  */
 
 void lines_init(struct lines *lines, const struct metrics *metrics, struct slice host,
-                int64_t stamp_s, const struct record_iter *iter)
+                struct slice record)
 {
+    struct record_info info;
+    record_read(record, &info, &lines->iter);
     lines->metrics = metrics;
     lines->host = host;
-    lines->stamp_s = stamp_s;
-    lines->iter = *iter;
+    lines->stamp_s = info.unix_ns / (int64_t)LIMPET_S_TO_NS(1);
     record_next(&lines->iter, &lines->entry);
 }
 
@@ -40,6 +41,19 @@ bool lines_next(struct lines *lines, struct out *out)
         record_next(&lines->iter, &lines->entry);
     }
     return false;
+}
+
+uint32_t lines_measure(const struct lines *lines, uint64_t *len)
+{
+    uint32_t count = 0;
+    struct out counter;
+    struct lines next = *lines;
+    out_init_count(&counter);
+    while (lines_next(&next, &counter)) {
+        count++;
+    }
+    *len += counter.total;
+    return count;
 }
 
 void lines_put_tag(struct out *out, struct slice value)

@@ -18,11 +18,14 @@ struct lines {
     struct record_entry entry; /* the next one to write; RECORD_END = no more lines */
 };
 
-/* The record must have been accepted by record_open, which gave `iter`. */
+/* `record`: one that the spool holds, or is about to: record_read reads it. Its date is the stamp
+ * (0 when it has none yet). */
 void lines_init(struct lines *lines, const struct metrics *metrics, struct slice host,
-                int64_t stamp_s, const struct record_iter *iter);
+                struct slice record);
 /* Writes the next line with its newline and moves on; false when there is none. */
 bool lines_next(struct lines *lines, struct out *out);
+/* Lines that are left; adds their bytes to `*len`. */
+uint32_t lines_measure(const struct lines *lines, uint64_t *len);
 
 /* A tag value with `,` `=` and space escaped. What the protocol cannot hold becomes '_': control
  * bytes, and a backslash at the end, which would escape the separator behind it. */

@@ -5,8 +5,10 @@
 #include <assert.h>
 #include <string.h>
 
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u
 #define RECORD_CRC_LEN 4u
+#define RECORD_TIME_AT 2u
+#define RECORD_HEAD_LEN 10u /* version, flags, time */
 #define FLAG_DATED 1u
 #define FLAG_PERCENTILES 1u
 
@@ -22,6 +24,9 @@ static void put_raw(struct out *out, uint32_t *crc, const void *bytes, size_t le
 static void put_u64(struct out *out, uint32_t *crc, uint64_t v);
 static void put_i64(struct out *out, uint32_t *crc, int64_t v);
 static void put_double(struct out *out, uint32_t *crc, double v);
+static void store_le64(uint8_t *to, uint64_t v);
+static uint64_t load_le64(const uint8_t *from);
+static void store_crc(uint8_t *to, uint32_t crc);
 static uint64_t get_u64(struct record_iter *iter);
 static int64_t get_i64(struct record_iter *iter);
 static double get_double(struct record_iter *iter);
@@ -38,15 +43,25 @@ _Static_assert(RECORD_PERCENTILES + 1 ==
 void record_encode(struct out *out, const struct metrics *metrics, const struct record_info *info)
 {
     uint32_t crc = 0;
-    put_u64(out, &crc, RECORD_VERSION);
+    uint8_t head[RECORD_HEAD_LEN] = {RECORD_VERSION, info->dated ? FLAG_DATED : 0u};
+    uint8_t tail[RECORD_CRC_LEN];
+    store_le64(head + RECORD_TIME_AT, info->dated ? (uint64_t)info->unix_ns : info->mono_ns);
+    put_raw(out, &crc, head, sizeof head);
     put_u64(out, &crc, info->seq);
-    put_u64(out, &crc, info->dated ? FLAG_DATED : 0u);
-    put_i64(out, &crc, info->dated ? info->unix_ns : (int64_t)info->mono_ns);
+    put_u64(out, &crc, info->boot);
     put_all(out, &crc, metrics, false);
     put_all(out, &crc, metrics, true);
-    uint8_t tail[RECORD_CRC_LEN] = {(uint8_t)crc, (uint8_t)(crc >> 8), (uint8_t)(crc >> 16),
-                                    (uint8_t)(crc >> 24)};
+    store_crc(tail, crc);
     out_bytes(out, (const char *)tail, sizeof tail);
+}
+
+void record_set_date(char *record, size_t len, int64_t unix_ns)
+{
+    uint8_t *bytes = (uint8_t *)record;
+    assert(len > RECORD_HEAD_LEN + RECORD_CRC_LEN);
+    bytes[1] |= FLAG_DATED;
+    store_le64(bytes + RECORD_TIME_AT, (uint64_t)unix_ns);
+    store_crc(bytes + len - RECORD_CRC_LEN, crc32_update(0, bytes, len - RECORD_CRC_LEN));
 }
 
 /* Distributions come last, so that the gauges of one line follow each other. */
@@ -173,10 +188,22 @@ static void put_double(struct out *out, uint32_t *crc, double v)
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
     uint8_t bytes[8];
-    for (unsigned i = 0; i < 8u; i++) {
-        bytes[i] = (uint8_t)(bits >> (8u * i));
-    }
+    store_le64(bytes, bits);
     put_raw(out, crc, bytes, sizeof bytes);
+}
+
+static void store_le64(uint8_t *to, uint64_t v)
+{
+    for (unsigned i = 0; i < 8u; i++) {
+        to[i] = (uint8_t)(v >> (8u * i));
+    }
+}
+
+static void store_crc(uint8_t *to, uint32_t crc)
+{
+    for (unsigned i = 0; i < RECORD_CRC_LEN; i++) {
+        to[i] = (uint8_t)(crc >> (8u * i));
+    }
 }
 
 /* ---- Decode -----------------------------------------------------------------------------------
@@ -185,24 +212,30 @@ static void put_double(struct out *out, uint32_t *crc, double v)
 int record_open(struct slice record, struct record_info *info, struct record_iter *iter)
 {
     const uint8_t *bytes = (const uint8_t *)record.ptr;
-    if (record.len < RECORD_CRC_LEN + 4u) {
+    if (record.len < RECORD_HEAD_LEN + 2u + RECORD_CRC_LEN) {
         return LIMPET_ERR_SYNTAX;
     }
     size_t len = record.len - RECORD_CRC_LEN;
-    if (crc32_update(0, bytes, len) != get_crc(bytes + len)) {
+    if (crc32_update(0, bytes, len) != get_crc(bytes + len) || bytes[0] != RECORD_VERSION) {
         return LIMPET_ERR_SYNTAX;
     }
-    *iter = (struct record_iter){.at = bytes, .end = bytes + len};
-    if (get_u64(iter) != RECORD_VERSION) {
-        return LIMPET_ERR_SYNTAX;
-    }
-    memset(info, 0, sizeof *info);
-    info->seq = get_u64(iter);
-    info->dated = (get_u64(iter) & FLAG_DATED) != 0;
-    int64_t close_ns = get_i64(iter);
-    info->unix_ns = info->dated ? close_ns : 0;
-    info->mono_ns = info->dated ? 0 : (uint64_t)close_ns;
+    record_read(record, info, iter);
     return LIMPET_OK;
+}
+
+void record_read(struct slice record, struct record_info *info, struct record_iter *iter)
+{
+    const uint8_t *bytes = (const uint8_t *)record.ptr;
+    size_t len = record.len - RECORD_CRC_LEN;
+    assert(record.len > RECORD_HEAD_LEN + RECORD_CRC_LEN && bytes[0] == RECORD_VERSION);
+    *iter = (struct record_iter){.at = bytes + RECORD_HEAD_LEN, .end = bytes + len};
+    memset(info, 0, sizeof *info);
+    uint64_t close_ns = load_le64(bytes + RECORD_TIME_AT);
+    info->dated = (bytes[1] & FLAG_DATED) != 0;
+    info->unix_ns = info->dated ? (int64_t)close_ns : 0;
+    info->mono_ns = info->dated ? 0 : close_ns;
+    info->seq = get_u64(iter);
+    info->boot = (uint32_t)get_u64(iter);
 }
 
 void record_next(struct record_iter *iter, struct record_entry *entry)
@@ -258,13 +291,20 @@ static int64_t get_i64(struct record_iter *iter)
 
 static double get_double(struct record_iter *iter)
 {
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < 8u; i++) {
-        assert(iter->at < iter->end);
-        bits |= (uint64_t)*iter->at++ << (8u * i);
-    }
+    assert(iter->end - iter->at >= 8);
+    uint64_t bits = load_le64(iter->at);
+    iter->at += 8;
     double v;
     memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static uint64_t load_le64(const uint8_t *from)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < 8u; i++) {
+        v |= (uint64_t)from[i] << (8u * i);
+    }
     return v;
 }
 

@@ -85,19 +85,28 @@ size_t spool_used_bytes(const struct spool *spool)
     return spool->used_bytes;
 }
 
-bool spool_next(const struct spool *spool, size_t *cursor, struct slice *record)
+bool spool_next(const struct spool *spool, struct spool_cursor *cursor, struct slice *record)
 {
-    if (*cursor >= spool->count) {
+    if (cursor->count >= spool->count) {
         return false;
     }
-    size_t at = spool->first;
-    for (size_t i = 0; i < *cursor; i++) {
-        at = record_after(spool, at);
-    }
+    size_t at = cursor->count == 0 ? spool->first : cursor->at;
     struct spool_head head = read_head(spool, at);
     *record = slice_of((const char *)spool->ring + at + sizeof head, head.len);
-    (*cursor)++;
+    cursor->at = record_after(spool, at);
+    cursor->count++;
     return true;
+}
+
+char *spool_writable(struct spool *spool, struct slice record)
+{
+    return (char *)spool->ring + (record.ptr - (const char *)spool->ring);
+}
+
+uint32_t spool_oldest_points(const struct spool *spool)
+{
+    assert(spool->count > 0);
+    return read_head(spool, spool->first).points;
 }
 
 void spool_pop(struct spool *spool)

@@ -44,9 +44,18 @@ void spool_commit(struct spool *spool, size_t len, uint32_t points);
 size_t spool_count(const struct spool *spool);
 size_t spool_used_bytes(const struct spool *spool);
 
-/* Walks from the oldest: cursor 0 at first. False at the end. The slice lives until the record
- * leaves. */
-bool spool_next(const struct spool *spool, size_t *cursor, struct slice *record);
+/* A place in the ring; all zero = before the oldest record. Good until a record leaves; at the end,
+ * until one comes. */
+struct spool_cursor {
+    size_t count; /* records behind it */
+    size_t at;
+};
+/* Walks from the oldest. False at the end. The slice lives until the record leaves. */
+bool spool_next(const struct spool *spool, struct spool_cursor *cursor, struct slice *record);
+/* The same bytes, to be changed in their place: a slice that spool_next gave. */
+char *spool_writable(struct spool *spool, struct slice record);
+/* Points of the oldest record, as committed. There must be one. */
+uint32_t spool_oldest_points(const struct spool *spool);
 
 /* The oldest record leaves (delivered or given up). There must be one. */
 void spool_pop(struct spool *spool);

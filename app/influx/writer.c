@@ -16,17 +16,10 @@
 #include <assert.h>
 #include <string.h>
 
-_Static_assert((size_t)WRITER_DROPS <= JOURNAL_DROPS, "storage counts every reason");
-
-#define PREFIX "[SERVICE: InfluxDB]"
 /* A push comes this long after the window's close when ttl and collection_time are equal. */
 #define PUSH_PHASE_NS LIMPET_MS_TO_NS(200)
 
-static void log_waiting(struct writer *w, const char *where);
-static void store_window(struct writer *w, const struct record_info *info);
 static uint64_t phase_ns(const struct writer *w);
-static void restore(struct writer *w);
-static void note(struct writer *w);
 static void push(struct writer *w);
 static void rest(struct writer *w);
 static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns);
@@ -44,14 +37,13 @@ static void end_write(struct writer *w, int err);
 static void written(struct writer *w, bool partial, uint64_t points_refused);
 static void refused(struct writer *w);
 static void drop_refused(struct writer *w);
-static void pop_batch(struct writer *w);
+static void end_batch(struct writer *w);
 static void failed(struct writer *w, int err);
 static uint64_t backoff_ns(struct writer *w);
 static void log_answer(struct writer *w, enum log_level level, const char *what, int err);
 static void log_mode(struct writer *w);
 static void put_address(struct out *out, const struct writer *w);
 static struct slice first_line(struct slice s);
-static void drop(struct writer *w, size_t count, enum writer_drop why);
 
 /* ---- Life cycle -------------------------------------------------------------------------------
  */
@@ -68,8 +60,9 @@ void writer_init(struct writer *w, const struct config_influx *influx,
     w->host_name = host_name;
     w->state = WRITER_OFF;
     bisect_init(&w->bisect);
-    spool_init(&w->spool);
-    batch_init(&w->batch, &w->spool, metrics, host_name);
+    store_init(&w->store, metrics, log);
+    batch_init(&w->batch, &w->store.spool, metrics,
+               influx->host_tag.len > 0 ? influx->host_tag : host_name);
 }
 
 void writer_start(struct writer *w)
@@ -79,7 +72,8 @@ void writer_start(struct writer *w)
     }
     w->jitter = crc32_update((uint32_t)w->now_ns, w->host_name.ptr, w->host_name.len);
     w->next_push_ns = w->now_ns + w->config->ttl_ns + PUSH_PHASE_NS + phase_ns(w);
-    restore(w);
+    store_open(&w->store, w->storage, w->config->drop_estimated, w->now_ns);
+    store_set_clock(&w->store, w->now_ns, w->unix_ns);
     w->state = WRITER_PINGING;
     log_mode(w);
     start_call(w, true);
@@ -96,36 +90,16 @@ static uint64_t phase_ns(const struct writer *w)
 
 void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns)
 {
-    bool known = w->unix_ns != 0;
-    if (known && unix_ns == 0) {
-        unix_ns = w->batch.clock_base_ns + (int64_t)now_ns;
-    } else if (!known && unix_ns != 0) {
-        w->batch.clock_base_ns = unix_ns - (int64_t)now_ns;
-        w->last_stamp_ns += w->batch.clock_base_ns;
-    }
     w->now_ns = now_ns;
     w->unix_ns = unix_ns;
+    store_set_clock(&w->store, now_ns, unix_ns);
 }
 
 void writer_window(struct writer *w)
 {
-    if (w->state == WRITER_OFF || w->state == WRITER_STOPPED) {
-        return;
+    if (w->state != WRITER_OFF && w->state != WRITER_STOPPED) {
+        bisect_left(&w->bisect, store_add(&w->store, w->state == WRITER_SENDING));
     }
-    const struct metrics_window *window = metrics_window(w->metrics);
-    struct record_info info = {.seq = w->windows_produced + 1, .dated = w->unix_ns != 0};
-    int64_t close_ns = (int64_t)window->close_ns;
-    if (info.dated) {
-        close_ns += w->unix_ns - (int64_t)w->now_ns;
-    }
-    /* Whole seconds are sent, so that is the step that keeps stamps apart. */
-    int64_t least_ns = w->last_stamp_ns + (int64_t)LIMPET_S_TO_NS(1);
-    close_ns = w->windows_produced > 0 && close_ns < least_ns ? least_ns : close_ns;
-    info.unix_ns = info.dated ? close_ns : 0;
-    info.mono_ns = info.dated ? 0 : (uint64_t)close_ns;
-    w->last_stamp_ns = info.dated ? close_ns - close_ns % (int64_t)LIMPET_S_TO_NS(1) : close_ns;
-    w->windows_produced++;
-    store_window(w, &info);
 }
 
 void writer_stop(struct writer *w)
@@ -148,15 +122,7 @@ void writer_give_up(struct writer *w)
     take_back_call(w);
     timer_cancel(w->timers, &w->timer);
     w->batch.count = 0;
-    note(w);
-    journal_sync(&w->journal);
-    size_t left = spool_count(&w->spool);
-    if (left > 0 && w->journal.storage != NULL) {
-        log_waiting(w, " left in storage for the next start");
-    } else if (left > 0) {
-        drop(w, left, WRITER_DROP_STOPPED);
-        spool_init(&w->spool);
-    }
+    store_close(&w->store);
     w->state = WRITER_STOPPED;
 }
 
@@ -165,145 +131,22 @@ bool writer_stopped(const struct writer *w)
     return w->state == WRITER_OFF || w->state == WRITER_STOPPED;
 }
 
-/* ---- Over a restart ---------------------------------------------------------------------------
- */
-
 void writer_use_storage(struct writer *w, const struct port_storage *storage)
 {
     w->storage = storage;
 }
 
-/* Stored records name series by id: what they mean as long as these are the same. */
-static uint32_t fingerprint(const struct metrics *metrics)
-{
-    uint32_t crc = 0;
-    size_t count = metrics_series_count(metrics);
-    for (size_t i = 0; i < count; i++) {
-        struct metrics_view view;
-        if (!metrics_series(metrics, i, &view) || view.family == METRICS_LIMPET ||
-            view.family == METRICS_RESPONSE_STATUS_CODE) {
-            continue;
-        }
-        const uint8_t what[] = {(uint8_t)view.family,  (uint8_t)view.layer,
-                                view.complete,         view.error,
-                                (uint8_t)view.id,      (uint8_t)(view.id >> 8),
-                                (uint8_t)(view.id >> 16), (uint8_t)(view.id >> 24)};
-        crc = crc32_update(crc, what, sizeof what);
-        crc = crc32_update(crc, view.name.ptr, view.name.len);
-    }
-    return crc;
-}
-
-/* Nothing of it is taken on trust: what is not a dated record of its number is not there. */
-static void restore_record(struct writer *w, const struct journal_record *record)
-{
-    struct record_info info;
-    struct record_iter iter;
-    size_t left = 0;
-    char *place = spool_reserve(&w->spool, record->len, &left);
-    if (place == NULL || journal_read(&w->journal, record, place) != LIMPET_OK) {
-        return;
-    }
-    struct slice bytes = slice_of(place, record->len);
-    if (record_open(bytes, &info, &iter) != LIMPET_OK || !info.dated || info.seq != record->seq) {
-        return;
-    }
-    w->last_stamp_ns = info.unix_ns > w->last_stamp_ns ? info.unix_ns : w->last_stamp_ns;
-    spool_commit(&w->spool, record->len, batch_count_points(&w->batch, bytes));
-}
-
-static void restore(struct writer *w)
-{
-    if (w->storage == NULL) {
-        return;
-    }
-    journal_open(&w->journal, w->storage, fingerprint(w->metrics));
-    const struct journal_counters *was = &w->journal.counters;
-    struct journal_cursor cursor = {0};
-    struct journal_record record;
-    w->last_stamp_ns = (int64_t)(was->last_stamp_s * LIMPET_S_TO_NS(1));
-    while (journal_next(&w->journal, &cursor, &record)) {
-        restore_record(w, &record);
-    }
-    w->windows_written = was->written;
-    for (size_t i = 0; i < WRITER_DROPS; i++) {
-        w->dropped[i] = was->dropped[i];
-        w->windows_dropped += was->dropped[i];
-    }
-    uint64_t known = w->windows_written + w->windows_dropped + spool_count(&w->spool);
-    w->windows_produced = was->produced > known ? was->produced : known;
-    if (w->windows_produced > known) {
-        drop(w, (size_t)(w->windows_produced - known), WRITER_DROP_STORAGE);
-    }
-    log_waiting(w, " found in storage");
-    note(w);
-}
-
-/* The numbers as they are now. */
-static void note(struct writer *w)
-{
-    struct record_info info;
-    struct record_iter iter;
-    struct slice oldest;
-    size_t cursor = 0;
-    struct journal_counters now = {
-        .left_seq = w->windows_produced,
-        .produced = w->windows_produced,
-        .written = w->windows_written,
-        .last_stamp_s = (uint64_t)w->last_stamp_ns / LIMPET_S_TO_NS(1),
-    };
-    if (w->journal.storage == NULL) {
-        return;
-    }
-    if (spool_next(&w->spool, &cursor, &oldest) &&
-        record_open(oldest, &info, &iter) == LIMPET_OK) {
-        now.left_seq = info.seq - 1;
-    }
-    memcpy(now.dropped, w->dropped, sizeof w->dropped);
-    journal_note(&w->journal, &now);
-}
-
-/* ---- Into the spool ---------------------------------------------------------------------------
+/* ---- Out of the store -------------------------------------------------------------------------
  */
 
-/* Counted first, then written in place: a record lies in one piece. What is in flight stays, else a
- * server that is slower than the windows come would never get a write to its end. */
-static void store_window(struct writer *w, const struct record_info *info)
-{
-    struct out out;
-    out_init_count(&out);
-    record_encode(&out, w->metrics, info);
-    size_t len = (size_t)out.total;
-    size_t left = 0;
-    bool in_flight = w->state == WRITER_SENDING;
-    char *place = NULL;
-    if (!in_flight || spool_has_room(&w->spool, len)) {
-        place = spool_reserve(&w->spool, len, &left);
-    }
-    if (left > 0) {
-        bisect_left(&w->bisect, left);
-        drop(w, left, WRITER_DROP_MEMORY);
-    }
-    if (place == NULL) {
-        drop(w, 1, len > SPOOL_RECORD_LEN_MAX ? WRITER_DROP_TOO_LONG : WRITER_DROP_MEMORY);
-        note(w);
-        return;
-    }
-    out_init(&out, place, len);
-    record_encode(&out, w->metrics, info);
-    assert(out_err(&out) == LIMPET_OK);
-    spool_commit(&w->spool, len, batch_count_points(&w->batch, slice_of(place, len)));
-    journal_append(&w->journal, info->seq, slice_of(place, len));
-}
-
-/* ---- Out of the spool -------------------------------------------------------------------------
- */
-
-/* Sends the next batch, or rests when nothing waits. Without a wall clock nothing is dated, and
- * what is not dated is not sent. */
+/* Sends the next batch, or rests when nothing waits that may be sent: without a wall clock nothing
+ * has a date. */
 static void push(struct writer *w)
 {
-    if (spool_count(&w->spool) == 0 || w->unix_ns == 0) {
+    size_t left = 0;
+    bool ready = store_ready(&w->store, &left);
+    bisect_left(&w->bisect, left);
+    if (!ready) {
         rest(w);
         return;
     }
@@ -509,13 +352,13 @@ static void written(struct writer *w, bool partial, uint64_t points_refused)
         log_answer(w, LOG_INFO, "takes windows again", LIMPET_OK);
     }
     w->writes_ok++;
-    w->last_success_s = (uint64_t)w->unix_ns / LIMPET_S_TO_NS(1);
+    w->last_success_s = store_unix_s(&w->store, w->now_ns);
     w->bytes_written += w->batch.body_len;
     w->points_written += w->batch.points - points_refused;
     w->points_refused += points_refused;
-    w->windows_written += w->batch.count;
     bisect_taken(&w->bisect, w->batch.count);
-    pop_batch(w);
+    store_written(&w->store, w->batch.count);
+    end_batch(w);
     push(w);
 }
 
@@ -541,27 +384,23 @@ static void drop_refused(struct writer *w)
 {
     log_answer(w, LOG_ERROR, "refused for good", LIMPET_OK);
     w->writes_failed++;
-    drop(w, w->batch.count, WRITER_DROP_REFUSED);
     w->points_refused += w->batch.points;
     bisect_left(&w->bisect, w->batch.count);
-    pop_batch(w);
+    store_drop(&w->store, w->batch.count, STORE_DROP_REFUSED);
+    end_batch(w);
     push(w);
 }
 
-/* The oldest windows are done with, and the server speaks to us. */
-static void pop_batch(struct writer *w)
+/* Its windows are done with, and the server speaks to us. */
+static void end_batch(struct writer *w)
 {
-    for (size_t i = 0; i < w->batch.count; i++) {
-        spool_pop(&w->spool);
-    }
     w->batch.count = 0;
     w->failures = 0;
     w->backoff_ms = 0;
     w->logged_status = 0;
-    if (spool_count(&w->spool) == 0) {
+    if (store_count(&w->store) == 0) {
         bisect_init(&w->bisect);
     }
-    note(w);
 }
 
 /* err LIMPET_OK: there was an answer, see w->status. */
@@ -578,13 +417,9 @@ static void failed(struct writer *w, int err)
                             : "a write failed; the windows wait",
                    err);
     }
-    size_t left = spool_limit_failed(&w->spool, w->batch.count, w->config->buffer_size);
+    size_t left = store_failed(&w->store, w->batch.count, w->config->buffer_size);
     w->batch.count = 0;
-    if (left > 0) {
-        bisect_left(&w->bisect, left);
-        drop(w, left, WRITER_DROP_NO_BUFFER);
-        note(w);
-    }
+    bisect_left(&w->bisect, left);
     if (w->stopping) {
         writer_give_up(w);
         return;
@@ -621,7 +456,7 @@ static uint64_t backoff_ns(struct writer *w)
 static void log_mode(struct writer *w)
 {
     bool v2 = request_mode(w->config) == REQUEST_V2;
-    struct out *out = log_begin(w->log, LOG_INFO, PREFIX);
+    struct out *out = log_begin(w->log, LOG_INFO, STORE_LOG_PREFIX);
     put_address(out, w);
     out_put(out, w->config->base_path);
     out_text(out, v2 ? ": API version 2, bucket \"" : ": API version 1, database \"");
@@ -644,7 +479,7 @@ static void put_address(struct out *out, const struct writer *w)
 
 static void log_answer(struct writer *w, enum log_level level, const char *what, int err)
 {
-    struct out *out = log_begin(w->log, level, PREFIX);
+    struct out *out = log_begin(w->log, level, STORE_LOG_PREFIX);
     put_address(out, w);
     if (w->state == WRITER_PINGING) {
         request_put_ping_target(out, w->config);
@@ -676,33 +511,4 @@ static void log_answer(struct writer *w, enum log_level level, const char *what,
 static struct slice first_line(struct slice s)
 {
     return slice_take(s, slice_find(s, '\n'));
-}
-
-static void log_waiting(struct writer *w, const char *where)
-{
-    size_t count = spool_count(&w->spool);
-    struct out *out = log_begin(w->log, LOG_INFO, PREFIX);
-    out_u64(out, count);
-    out_text(out, count == 1 ? " window" : " windows");
-    out_text(out, where);
-    log_end(w->log);
-}
-
-static void drop(struct writer *w, size_t count, enum writer_drop why)
-{
-    static const char *const texts[WRITER_DROPS] = {
-        [WRITER_DROP_MEMORY] = "the buffer's memory is full",
-        [WRITER_DROP_NO_BUFFER] = "buffer_size allows no more failed datapoints",
-        [WRITER_DROP_REFUSED] = "InfluxDB will never take it",
-        [WRITER_DROP_STORAGE] = "the restart did not find its record, or the endpoints are others",
-        [WRITER_DROP_STOPPED] = "stopped before InfluxDB took them",
-        [WRITER_DROP_TOO_LONG] = "it is larger than the buffer",
-    };
-    struct out *out = log_begin(w->log, LOG_ERROR, PREFIX);
-    out_u64(out, count);
-    out_text(out, count == 1 ? " window dropped: " : " windows dropped: ");
-    out_text(out, texts[why]);
-    log_end(w->log);
-    w->windows_dropped += count;
-    w->dropped[why] += count;
 }

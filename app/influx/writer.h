@@ -1,12 +1,11 @@
 /* The InfluxDB writer: one state machine that delivers closed windows, oldest first, each once.
  *
- * writer_window() turns the window that has just closed into one compact record in the spool. Every
- * `ttl`, at a phase that comes from the host name, the records that wait are sent in batches; the
- * text is made while it is sent. A window is written when the server took at least one of its
- * points. What fails is tried again with exponential back-off, slowly where somebody has to change
- * something first (login, database, a redirect); what the server will never take is searched for by
- * halves and dropped after its answer. Windows in flight never leave: when one more does not fit
- * then, it is the new one that is lost. produced = written + dropped + waiting, at every moment. */
+ * The windows wait in influx/store. Every `ttl`, at a phase that comes from the host name, those
+ * that wait are sent in batches; the text is made while it is sent. A window is written when the
+ * server took at least one of its points. What fails is tried again with exponential back-off,
+ * slowly where somebody has to change something first (login, database, a redirect); what the
+ * server will never take is searched for by halves and dropped after its answer. Windows in flight
+ * never leave: when one more does not fit then, it is the new one that is lost. */
 #ifndef LIMPET_INFLUX_WRITER_H
 #define LIMPET_INFLUX_WRITER_H
 
@@ -16,9 +15,8 @@
 #include "config/config.h"
 #include "influx/batch.h"
 #include "influx/bisect.h"
-#include "influx/journal.h"
 #include "influx/outcome.h"
-#include "influx/spool.h"
+#include "influx/store.h"
 #include "metrics/metrics.h"
 #include "web/client.h"
 
@@ -29,17 +27,6 @@ enum writer_state {
     WRITER_SENDING, /* a batch is on its way */
     WRITER_WAITING, /* for the next try after a failure */
     WRITER_STOPPED,
-};
-
-/* Why a window was lost. */
-enum writer_drop {
-    WRITER_DROP_MEMORY,    /* the spool was full: the oldest left */
-    WRITER_DROP_NO_BUFFER, /* a failed delivery, and buffer_size allows no more */
-    WRITER_DROP_REFUSED,   /* InfluxDB will never take it */
-    WRITER_DROP_STOPPED,   /* still waiting at the end of a stop, and no storage to wait in */
-    WRITER_DROP_STORAGE,   /* a restart did not find its record, or not the series that it names */
-    WRITER_DROP_TOO_LONG,  /* longer than the whole spool */
-    WRITER_DROPS,
 };
 
 /* For static placement; read the counters, do not touch the fields. */
@@ -57,12 +44,11 @@ struct writer {
     struct timer call_timer; /* deadline of the request */
     uint64_t next_push_ns;   /* start + phase + n x ttl, n = 1, 2, ... */
     uint64_t now_ns;
-    int64_t unix_ns;       /* 0 = the wall clock is not known */
-    int64_t last_stamp_ns; /* of the newest window; monotonic while the wall clock is not known */
-    uint32_t jitter;       /* state of the back-off's random walk */
+    int64_t unix_ns; /* 0 = the wall clock is not known */
+    uint32_t jitter; /* state of the back-off's random walk */
 
-    struct batch batch;      /* in flight; count 0: none */
-    struct bisect bisect;    /* how many windows the next one takes */
+    struct batch batch;   /* in flight; count 0: none */
+    struct bisect bisect; /* how many windows the next one takes */
 
     /* The answer. */
     unsigned status;
@@ -75,16 +61,11 @@ struct writer {
     unsigned failures;      /* in a row */
     bool slow;              /* trying again soon is of no use */
     unsigned logged_status; /* of the last failure that was logged at full length */
-    struct spool spool;
-    struct journal journal; /* the same windows in storage, when there is one */
-    const struct port_storage *storage;
-    uint64_t windows_produced;
-    uint64_t windows_written;
-    uint64_t windows_dropped;
+    struct store store;
+    const struct port_storage *storage; /* NULL = none */
     uint64_t points_written;
     uint64_t points_refused;
-    uint64_t dropped[WRITER_DROPS]; /* of windows_dropped */
-    uint64_t bytes_written;         /* bodies that were taken */
+    uint64_t bytes_written; /* bodies that were taken */
     uint64_t writes_ok;
     uint64_t writes_failed;
     uint64_t writes_by_class[6]; /* by the first digit of the status; [0]: no answer */

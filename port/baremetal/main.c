@@ -47,12 +47,6 @@ static const struct metrics_value state_values[] = {
     METRICS_CONSTANT("firmware.stack_size", LIMPET_STACK_LEN),
     METRICS_FIELD(METRICS_GAUGE, "firmware.stack_used_max", struct state, stack_used_max),
 };
-static const struct metrics_value clock_values[] = {
-    METRICS_FIELD(METRICS_COUNTER, "clock.answers", struct wall_clock, answers),
-    METRICS_FIELD(METRICS_GAUGE, "clock.known", struct wall_clock, known),
-    METRICS_FIELD(METRICS_COUNTER, "clock.refused", struct wall_clock, refused),
-    METRICS_FIELD(METRICS_COUNTER, "clock.unanswered", struct wall_clock, unanswered),
-};
 static const struct metrics_value seed_values[] = {
     METRICS_FIELD(METRICS_GAUGE, "seed.boots", struct seed, boots),
     METRICS_FIELD(METRICS_GAUGE, "seed.ready", struct seed, ready),
@@ -65,6 +59,7 @@ static const struct metrics_value netif_values[] = {
 
 static void greet(void);
 static void start_seed(void);
+static void init_clock(void);
 static void load(void);
 static void load_safe_default(const char *problem);
 static void report_finding(void *ctx, const struct config_finding *finding);
@@ -80,8 +75,9 @@ int main(void)
     greet();
     load();
     start_seed();
+    init_clock();
     network_start(&firmware.network, &firmware.log, &firmware.seed, firmware.partition.seed);
-    wall_clock_start(&firmware.clock, &firmware.log, firmware.partition.time_server);
+    wall_clock_start(&firmware.clock);
     start_core();
     board_watchdog_start(WATCHDOG_PERIOD_MS);
     log_line(&firmware.log, LOG_INFO, PREFIX_START, "READY");
@@ -122,6 +118,18 @@ static void start_seed(void)
         out_text(out, firmware.seed.problem);
     }
     log_end(&firmware.log);
+}
+
+/* krakend.json's own server, else the partition's, else DHCP's. The host's 127.0.0.1 is the netif's
+ * gateway, which is not known yet: a server is named by its address there. */
+static void init_clock(void)
+{
+    struct slice configured = firmware.app.config.time_server;
+    const struct wall_clock_options options = {
+        .server = configured.len > 0 ? configured : firmware.partition.time_server,
+        .mono_ns = board_now_ns,
+    };
+    wall_clock_init(&firmware.clock, &firmware.log, &options);
 }
 
 /* ---- Configuration ----------------------------------------------------------------------------
@@ -185,7 +193,7 @@ static void start_core(void)
 {
     static const char *const argv[] = {"limpet"};
     const struct app_values values[] = {
-        {clock_values, COUNT_OF(clock_values), &firmware.clock},
+        {wall_clock_values, WALL_CLOCK_VALUES, &firmware.clock},
         {seed_values, COUNT_OF(seed_values), &firmware.seed},
         {state_values, COUNT_OF(state_values), &firmware.state},
         {netif_values, COUNT_OF(netif_values), board_netif_counts()},
@@ -230,7 +238,6 @@ static void turn(void)
     }
     uint64_t next_ns = earlier(app_poll(&firmware.app, &now), network_next_ns(now.mono_ns));
     if (!more_frames) {
-        next_ns = earlier(next_ns, wall_clock_poll(&firmware.clock, now.mono_ns));
         board_idle(earlier(next_ns, firmware.sample_ns));
     }
 }

@@ -35,7 +35,7 @@ struct size_term {
     (sizeof(struct metrics) - MEMBER(struct metrics, endpoints) -                                  \
      MEMBER(struct metrics, proxies) - MEMBER(struct metrics, slots))
 #define NET_REST (sizeof(struct net) - MEMBER(struct net, transports))
-#define WRITER_REST (sizeof(struct writer) - MEMBER(struct writer, spool.ring))
+#define WRITER_REST (sizeof(struct writer) - MEMBER(struct writer, store.spool.ring))
 
 __attribute__((section(".limpet_terms"), used)) static const struct size_term terms[] = {
     ONE("config: endpoints", config.endpoints),
@@ -60,7 +60,7 @@ __attribute__((section(".limpet_terms"), used)) static const struct size_term te
          sizeof(struct proxy_series)),
     MANY("metrics: limpet.*, service, window", 1, METRICS_REST),
     ONE("report: index of the keys, pieces", report),
-    MANY("influx: ring of windows", 1, MEMBER(struct app, writer.spool.ring)),
+    MANY("influx: ring of windows", 1, MEMBER(struct app, writer.store.spool.ring)),
     MANY("influx: writer", 1, WRITER_REST),
     MANY("net: transport", LIMPET_TRANSPORTS, sizeof(struct transport)),
     MANY("net: resolver, lists", 1, NET_REST),

@@ -27,7 +27,7 @@
 #define MEMP_NUM_UDP_PCB 4 /* DHCP, DNS, SNTP, one spare */
 #define MEMP_NUM_REASSDATA 2
 #define MEMP_NUM_ARP_QUEUE 8
-#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 2) /* SNTP: answer, next question */
 
 /* ---- Link and IP ---- */
 #define ETH_PAD_SIZE 2
@@ -55,6 +55,20 @@
 #define LWIP_NETIF_HOSTNAME 1
 #define LWIP_SINGLE_NETIF 0
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+
+/* ---- SNTP: port/wall_clock.c ---- */
+#define LWIP_DHCP_GET_NTP_SRV 1
+#define SNTP_GET_SERVERS_FROM_DHCP 1
+#define SNTP_SERVER_DNS 1
+#define SNTP_STARTUP_DELAY 0
+#define SNTP_CHECK_RESPONSE 2 /* server, and stamp of the question */
+#define SNTP_RECV_TIMEOUT 2000
+#define SNTP_RETRY_TIMEOUT 2000
+#define SNTP_RETRY_TIMEOUT_MAX 64000
+#define SNTP_UPDATE_DELAY 1024000 /* the longest usual interval (RFC 5905 section 7.3: 2^10 s) */
+#define SNTP_PORT port_sntp_port()
+#define SNTP_GET_SYSTEM_TIME_NTP(s, f) port_sntp_ask(sntp_pcb, &(s), &(f))
+#define SNTP_SET_SYSTEM_TIME_NTP(s, f) port_sntp_answer((s), (f))
 
 /* ---- TCP ---- */
 #define LWIP_TCP 1

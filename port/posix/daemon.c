@@ -32,6 +32,7 @@
 #define PREFIX_GATEWAY "[SERVICE: Gateway]"
 #define PREFIX_STATS "[SERVICE: Stats]"
 
+static struct port_time read_time(const struct daemon *d);
 static bool try_ports(struct daemon *d);
 static void raise_fd_limit(struct daemon *d);
 static bool start_network(struct daemon *d, uint32_t network_ip4);
@@ -65,6 +66,23 @@ int daemon_run(struct daemon *d, struct app *app, int argc, char *const argv[])
         slirp_netif_close(&d->netif);
     }
     return started || stop_signal_number() != 0 ? 0 : 1;
+}
+
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+/* Without one the host's clock is used. */
+static bool has_time_server(const struct daemon *d)
+{
+    return d->app->config.time_server.len > 0;
+}
+
+static struct port_time read_time(const struct daemon *d)
+{
+    uint64_t mono_ns = clock_mono_ns();
+    return (struct port_time){.mono_ns = mono_ns,
+                              .unix_ns = has_time_server(d)
+                                             ? wall_clock_unix_ns(&d->clock, mono_ns)
+                                             : clock_unix_ns()};
 }
 
 /* ---- Start ---------------------------------------------------------------------------------- */
@@ -130,7 +148,13 @@ static void raise_fd_limit(struct daemon *d)
 static bool start_network(struct daemon *d, uint32_t network_ip4)
 {
     const uint64_t deadline_ns = clock_mono_ns() + LIMPET_MS_TO_NS(ADDRESS_TIMEOUT_MS);
+    const struct wall_clock_options clock_options = {
+        .server = d->app->config.time_server,
+        .loopback_ip4 = slirp_netif_loopback_ip4(network_ip4),
+        .mono_ns = clock_mono_ns,
+    };
     lwip_init();
+    wall_clock_init(&d->clock, &d->log, &clock_options);
     if (slirp_netif_open(&d->netif, network_ip4) != LIMPET_OK) {
         log_line(&d->log, LOG_CRITICAL, PREFIX_NETWORK, "libslirp did not start");
         return false;
@@ -151,18 +175,24 @@ static bool start_network(struct daemon *d, uint32_t network_ip4)
     out_text(o, "; this host's 127.0.0.1 is ");
     net_ip4_text(o, slirp_netif_loopback_ip4(network_ip4));
     log_end(&d->log);
+    if (has_time_server(d)) {
+        wall_clock_start(&d->clock);
+    }
     return true;
 }
 
 static bool start_core(struct daemon *d, uint32_t network_ip4, int argc, char *const argv[])
 {
-    const struct port_time now = clock_read();
+    const struct port_time now = read_time(d);
+    const struct app_values values = {wall_clock_values, WALL_CLOCK_VALUES, &d->clock};
     const struct app_options options = {
         .host_name = port_host_name(),
         .loopback_ip4 = slirp_netif_loopback_ip4(network_ip4),
         .argv = (const char *const *)argv,
         .argc = argc,
         .storage = d->storage,
+        .values = &values,
+        .values_count = has_time_server(d) ? 1 : 0,
     };
     int err = app_init(d->app, &options, &now);
     if (err != LIMPET_OK) {
@@ -256,7 +286,7 @@ static void turn(struct daemon *d)
 {
     bool more_frames = slirp_netif_receive(&d->netif, FRAMES_PER_TURN);
     sys_check_timeouts();
-    const struct port_time now = clock_read();
+    const struct port_time now = read_time(d);
     uint64_t deadline_ns = app_poll(d->app, &now);
     log_drops(d, now.mono_ns);
     d->turns_without_poll++;
@@ -296,7 +326,7 @@ static void stop(struct daemon *d)
     log_end(&d->log);
     slirp_netif_unpublish(&d->netif);
     stop_signal_drain();
-    const struct port_time now = clock_read();
+    const struct port_time now = read_time(d);
     app_stop(d->app, &now);
     while (!app_stopped(d->app)) {
         turn(d);

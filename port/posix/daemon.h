@@ -4,6 +4,7 @@
 
 #include "app/app.h"
 #include "netif_slirp.h"
+#include "wall_clock.h"
 
 /* For static placement, zero-initialised; do not touch the fields. */
 struct daemon {
@@ -11,6 +12,7 @@ struct daemon {
     const struct port_storage *storage; /* set it before daemon_run; NULL = none */
     struct log log; /* the port's own lines */
     struct slirp_netif netif;
+    struct wall_clock clock; /* not used without a time server */
     unsigned turns_without_poll;
     uint64_t drops_told; /* dropped frames, as of the last log line about them */
     uint64_t drops_told_ns;

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define NS_PER_S INT64_C(1000000000)
-#define UNIX_S_2024 INT64_C(1704067200)
 
 /* ---- Clocks --------------------------------------------------------------------------------- */
 
@@ -30,15 +29,6 @@ int64_t clock_unix_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
-struct port_time clock_read(void)
-{
-    int64_t unix_ns = clock_unix_ns();
-    return (struct port_time){
-        .mono_ns = clock_mono_ns(),
-        .unix_ns = unix_ns >= UNIX_S_2024 * NS_PER_S ? unix_ns : 0,
-    };
 }
 
 /* ---- Entropy, name -------------------------------------------------------------------------- */

@@ -50,6 +50,25 @@ void port_lwip_panic(const char *text, const char *file, int line)
     abort();
 }
 
+/* The clock's hooks, for tests that have no clock. */
+__attribute__((weak)) uint16_t port_sntp_port(void)
+{
+    return 0;
+}
+
+__attribute__((weak)) void port_sntp_ask(struct udp_pcb *pcb, int32_t *seconds, uint32_t *fraction)
+{
+    (void)pcb;
+    (void)seconds;
+    (void)fraction;
+}
+
+__attribute__((weak)) void port_sntp_answer(int32_t seconds, uint32_t fraction)
+{
+    (void)seconds;
+    (void)fraction;
+}
+
 /* ---- World ---------------------------------------------------------------------------------- */
 
 void world_init(void)

@@ -49,8 +49,11 @@ static bool flash_erase(void *ctx, uint32_t sector)
 {
     struct flash *f = ctx;
     CHECK(sector < SECTORS);
-    for (size_t i = 0; i < SECTOR_LEN && spend(f); i++) {
-        f->bytes[sector * SECTOR_LEN + i] = 0xFF;
+    for (size_t i = 0; i < SECTOR_LEN; i++) {
+        uint8_t *byte = &f->bytes[sector * SECTOR_LEN + i];
+        if (*byte != 0xFF && spend(f)) {
+            *byte = 0xFF;
+        }
     }
     return !f->dead;
 }
@@ -146,28 +149,67 @@ static void test_every_cut(void)
     }
 }
 
-static void test_every_pair(void)
+/* Two cuts: the second while `again` windows are written after the first. */
+static void cut_twice(unsigned windows, unsigned again, uint64_t cut_max, uint64_t step)
 {
     struct journal j;
-    for (uint64_t cut = 0; cut <= 1800; cut += 7) {
-        uint64_t again = 0;
+    for (uint64_t cut = 0; cut <= cut_max; cut += step) {
+        uint64_t second = 0;
         bool cut_again = true;
         while (cut_again) {
             erase_all();
             power_on(cut);
             journal_open(&j, &storage, 7);
-            work(&j, 9);
-            power_on(again);
+            work(&j, windows);
+            power_on(second);
             journal_open(&j, &storage, 7);
             check_contents(&j);
-            work(&j, 3);
+            work(&j, again);
             cut_again = flash.dead;
             power_on(UINT64_MAX);
             journal_open(&j, &storage, 7);
             check_contents(&j);
-            again += 7;
+            second += step;
         }
     }
+}
+
+/* Every pair of a short log; of one that comes round, every 11th place. */
+static void test_every_pair(void)
+{
+    struct journal j;
+    erase_all();
+    power_on(UINT64_MAX);
+    journal_open(&j, &storage, 7);
+    work(&j, 4);
+    cut_twice(4, 2, changed, 1);
+    cut_twice(20, 3, 2600, 11);
+}
+
+/* Dates come back in the order in which they were noted, whatever lies between them. */
+static void test_dates(void)
+{
+    struct journal j;
+    struct journal_cursor cursor = {0};
+    struct journal_date date;
+    erase_all();
+    power_on(UINT64_MAX);
+    journal_open(&j, &storage, 7);
+    for (uint32_t boot = 1; boot <= 12; boot++) {
+        work(&j, 2);
+        date = (struct journal_date){boot, -(int64_t)boot * INT64_C(1000000000000)};
+        journal_append_date(&j, &date);
+    }
+    journal_sync(&j);
+    journal_open(&j, &storage, 7);
+    uint32_t last = 0;
+    while (journal_next_date(&j, &cursor, &date)) {
+        CHECK(last == 0 || date.boot == last + 1);
+        CHECK_EQ_INT(date.start_unix_ns, -(int64_t)date.boot * INT64_C(1000000000000));
+        last = date.boot;
+    }
+    CHECK_EQ_UINT(last, 12);
+    check_contents(&j);
 }
 
 /* Another configuration: its records do not count, the numbers go on. */
@@ -233,6 +275,7 @@ int main(void)
 {
     test_every_cut();
     test_every_pair();
+    test_dates();
     test_fingerprint();
     test_garbage();
     test_too_long_and_off();

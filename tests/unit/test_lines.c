@@ -33,12 +33,9 @@ static struct slice encode(const struct record_info *info)
 /* All lines of the record, and that each has one newline, at its end. */
 static const char *render(struct slice record, struct slice host)
 {
-    struct record_info info;
-    struct record_iter iter;
     struct lines lines;
     struct out out;
-    CHECK_EQ_INT(record_open(record, &info, &iter), LIMPET_OK);
-    lines_init(&lines, &metrics, host, STAMP_S, &iter);
+    lines_init(&lines, &metrics, host, record);
     out_init(&out, text_buf, sizeof text_buf - 1);
     size_t from = 0;
     while (lines_next(&lines, &out)) {

@@ -52,7 +52,7 @@ static void push(size_t len)
 
 static void check_same(void)
 {
-    size_t cursor = 0;
+    struct spool_cursor cursor = {0};
     size_t seen = 0;
     uint64_t failed_points = 0;
     struct slice record;

@@ -159,7 +159,7 @@ static void test_batch_bound(void)
         close_window(1);
     }
     unsigned calls = 0;
-    while (spool_count(&writer.spool) > 0) {
+    while (spool_count(&writer.store.spool) > 0) {
         struct fake_call *f = next_call();
         CHECK(f->request.length <= LIMPET_INFLUX_BATCH_LEN);
         deliver(f);
@@ -167,7 +167,7 @@ static void test_batch_bound(void)
     }
     CHECK(calls > 1 && calls < 12);
     CHECK_EQ_UINT(acknowledged_count(), 12);
-    CHECK_EQ_UINT(writer.windows_dropped, 0);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 0);
     CHECK_EQ_INT(writer.state, WRITER_RESTING);
 }
 
@@ -188,7 +188,7 @@ static void check_ping(unsigned status, int err, const char *line)
     CHECK_EQ_INT(writer.state, WRITER_RESTING);
     close_window(1);
     deliver(next_call());
-    CHECK_EQ_UINT(writer.windows_written, 1);
+    CHECK_EQ_UINT(writer.store.windows_written, 1);
 }
 
 static void test_ping(void)
@@ -213,7 +213,7 @@ static void test_ping_deadline(void)
     CHECK(logged("the ping failed: deadline exceeded"));
     CHECK_EQ_INT(writer.state, WRITER_RESTING);
     deliver(next_call());
-    CHECK_EQ_UINT(writer.windows_written, 1);
+    CHECK_EQ_UINT(writer.store.windows_written, 1);
 }
 
 static void test_off(void)
@@ -227,7 +227,7 @@ static void test_off(void)
     writer_give_up(&writer);
     CHECK_EQ_INT(writer.state, WRITER_OFF);
     CHECK_EQ_UINT(fake_call_count, 0);
-    CHECK_EQ_UINT(writer.windows_produced, 0);
+    CHECK_EQ_UINT(writer.store.windows_produced, 0);
 }
 
 /* ---- Outcomes ---------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ static void test_partial(void)
 {
     start_with(2, 0);
     answer_next(400, "", "{\"error\":\"partial write: conflict dropped=3\"}\n");
-    CHECK_EQ_UINT(writer.windows_written, 2);
+    CHECK_EQ_UINT(writer.store.windows_written, 2);
     CHECK_EQ_UINT(writer.points_refused, 3);
     CHECK(writer.points_written > 10);
     CHECK(
@@ -263,8 +263,8 @@ static void test_partial_takes_nothing(void)
 {
     start_with(2, 0);
     answer_next(400, "", "{\"error\":\"partial write: beyond retention dropped=100000\"}");
-    CHECK_EQ_UINT(writer.windows_written, 0);
-    CHECK_EQ_UINT(writer.windows_dropped, 2);
+    CHECK_EQ_UINT(writer.store.windows_written, 0);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 2);
     CHECK_EQ_UINT(writer.points_written, 0);
     CHECK(writer.points_refused > 10);
     CHECK(logged("2 windows dropped: InfluxDB will never take"));
@@ -275,7 +275,7 @@ static void test_partial_without_number(void)
 {
     start_with(1, 0);
     answer_next(422, "", "{\"message\":\"partial write\"}");
-    CHECK_EQ_UINT(writer.windows_written, 1);
+    CHECK_EQ_UINT(writer.store.windows_written, 1);
     CHECK(logged("some points were refused"));
 }
 
@@ -297,19 +297,19 @@ static void test_refused(void)
 {
     start_with(3, 0);
     answer_next(400, "", "unable to parse");
-    CHECK_EQ_UINT(writer.windows_dropped, 0);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 0);
     CHECK_EQ_UINT(writer.batch.count, 1);
     deliver(next_call());
     answer_next(400, "", "unable to parse");
     CHECK(logged("1 window dropped: InfluxDB will never take"));
     deliver(next_call());
-    CHECK_EQ_UINT(writer.windows_written, 2);
-    CHECK_EQ_UINT(writer.windows_dropped, 1);
+    CHECK_EQ_UINT(writer.store.windows_written, 2);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 1);
     CHECK(windows[1].acknowledged && !windows[2].acknowledged && windows[3].acknowledged);
     close_window(1);
     close_window(1);
     deliver(next_call());
-    CHECK_EQ_UINT(writer.windows_written, 4);
+    CHECK_EQ_UINT(writer.store.windows_written, 4);
 }
 
 /* 413 may come before the body is complete. */
@@ -324,9 +324,9 @@ static void test_too_large(void)
     CHECK_EQ_UINT(writer.batch.count, 1);
     deliver(next_call());
     answer_next(413, "", "");
-    CHECK_EQ_UINT(writer.windows_dropped, 1);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 1);
     deliver(next_call());
-    CHECK_EQ_UINT(writer.windows_written, 2);
+    CHECK_EQ_UINT(writer.store.windows_written, 2);
 }
 
 /* A 2xx to a request that was not sent to its end cannot mean that it was written. */
@@ -338,9 +338,9 @@ static void test_early_success(void)
     fake_call_connect(f);
     fake_call_answer(f, 204, "", "", true);
     CHECK_EQ_INT(writer.state, WRITER_WAITING);
-    CHECK_EQ_UINT(spool_count(&writer.spool), 2);
+    CHECK_EQ_UINT(spool_count(&writer.store.spool), 2);
     drain();
-    CHECK_EQ_UINT(writer.windows_written, window_count);
+    CHECK_EQ_UINT(writer.store.windows_written, window_count);
 }
 
 /* The time from a failure to the next try. */
@@ -419,9 +419,9 @@ static void test_bisect(void)
         close_running_window();
     }
     unsigned requests = 0;
-    while (spool_count(&writer.spool) > 0) {
+    while (spool_count(&writer.store.spool) > 0) {
         struct fake_call *f = next_call();
-        size_t first = writer.windows_written + writer.windows_dropped + 1;
+        size_t first = writer.store.windows_written + writer.store.windows_dropped + 1;
         bool holds_it = first <= 11 && first + writer.batch.count > 11;
         requests++;
         if (holds_it) {
@@ -433,7 +433,7 @@ static void test_bisect(void)
     CHECK(requests <= 2 * 4 + 8);
     CHECK(!windows[11].acknowledged);
     CHECK_EQ_UINT(acknowledged_count(), 15);
-    CHECK_EQ_UINT(writer.dropped[WRITER_DROP_REFUSED], 1);
+    CHECK_EQ_UINT(writer.store.dropped[STORE_DROP_REFUSED], 1);
 }
 
 /* Two hosts that start together push apart, each between one ttl and two after the start. */
@@ -467,7 +467,7 @@ static void test_keep(void)
         forget_log();
         answer_next(rows[i], "", "why");
         CHECK(!logged("the windows wait"));
-        CHECK_EQ_UINT(writer.windows_dropped, 0);
+        CHECK_EQ_UINT(writer.store.windows_dropped, 0);
         drain();
     }
 }
@@ -552,13 +552,13 @@ static void test_buffer_size(void)
 {
     start_with(2, 0);
     answer_next(500, "", "");
-    CHECK_EQ_UINT(writer.windows_dropped, 2);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 2);
     CHECK(logged("2 windows dropped: buffer_size allows no more failed datapoints"));
     start_with(3, 1);
     answer_next(500, "", "");
-    CHECK_EQ_UINT(writer.windows_dropped, 2);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 2);
     drain();
-    CHECK_EQ_UINT(writer.windows_written, window_count - 2);
+    CHECK_EQ_UINT(writer.store.windows_written, window_count - 2);
     CHECK(!windows[1].acknowledged && !windows[2].acknowledged && windows[3].acknowledged);
 }
 
@@ -570,25 +570,25 @@ static void test_full_in_flight(void)
     struct fake_call *f = next_call();
     take_body(f, SIZE_MAX);
     size_t in_flight = note_body(f, true);
-    while (writer.windows_dropped < 5) {
+    while (writer.store.windows_dropped < 5) {
         close_running_window();
     }
     CHECK(!f->canceled && writer.state == WRITER_SENDING);
     CHECK(logged("1 window dropped: the buffer's memory is full"));
     fake_call_answer(f, 204, "", "", true);
-    CHECK_EQ_UINT(writer.windows_written, in_flight);
+    CHECK_EQ_UINT(writer.store.windows_written, in_flight);
     answer_next(503, "Retry-After: 9999\n", "");
-    size_t waiting = spool_count(&writer.spool);
-    uint64_t dropped = writer.dropped[WRITER_DROP_MEMORY];
-    while (writer.dropped[WRITER_DROP_MEMORY] < dropped + 5) {
+    size_t waiting = spool_count(&writer.store.spool);
+    uint64_t dropped = writer.store.dropped[STORE_DROP_MEMORY];
+    while (writer.store.dropped[STORE_DROP_MEMORY] < dropped + 5) {
         close_running_window();
     }
-    CHECK(spool_count(&writer.spool) + 5 >= waiting);
+    CHECK(spool_count(&writer.store.spool) + 5 >= waiting);
     CHECK_EQ_INT(writer.state, WRITER_WAITING);
     drain();
     CHECK(!windows[2].acknowledged && windows[window_count].acknowledged);
-    CHECK_EQ_UINT(acknowledged_count(), writer.windows_written);
-    CHECK_EQ_UINT(window_count, writer.windows_written + writer.windows_dropped);
+    CHECK_EQ_UINT(acknowledged_count(), writer.store.windows_written);
+    CHECK_EQ_UINT(window_count, writer.store.windows_written + writer.store.windows_dropped);
 }
 
 /* ---- Time -------------------------------------------------------------------------------------
@@ -653,7 +653,7 @@ static void test_clock_steps(void)
     close_window(1);
     drain();
     CHECK_EQ_UINT(acknowledged_count(), window_count);
-    CHECK_EQ_UINT(writer.windows_written, window_count);
+    CHECK_EQ_UINT(writer.store.windows_written, window_count);
 }
 
 /* ---- Stop -------------------------------------------------------------------------------------
@@ -669,7 +669,7 @@ static void test_stop_pushes(void)
         CHECK_EQ_INT(writer.state, WRITER_SENDING);
         deliver(running());
     }
-    CHECK_EQ_UINT(writer.windows_written, 10);
+    CHECK_EQ_UINT(writer.store.windows_written, 10);
     CHECK_EQ_UINT(timers.count, 0);
 }
 
@@ -682,7 +682,7 @@ static void test_stop_with_nothing(void)
     writer_stop(&writer);
     writer_give_up(&writer);
     writer_window(&writer);
-    CHECK_EQ_UINT(writer.windows_produced, 0);
+    CHECK_EQ_UINT(writer.store.windows_produced, 0);
 }
 
 static void test_stop_while_pinging(void)
@@ -694,7 +694,7 @@ static void test_stop_while_pinging(void)
     CHECK(fake_calls[0].canceled);
     deliver(running());
     CHECK(writer_stopped(&writer));
-    CHECK_EQ_UINT(writer.windows_written, 1);
+    CHECK_EQ_UINT(writer.store.windows_written, 1);
 }
 
 /* The batch in flight is waited for; what came after it follows. */
@@ -710,7 +710,7 @@ static void test_stop_in_flight(void)
     fake_call_answer(f, 204, "", "", true);
     deliver(running());
     CHECK(writer_stopped(&writer));
-    CHECK_EQ_UINT(writer.windows_written, 2);
+    CHECK_EQ_UINT(writer.store.windows_written, 2);
 }
 
 /* One failure is enough: no back-off, what is left is counted and logged. */
@@ -723,7 +723,7 @@ static void test_stop_fails(void)
     answer(running(), 500, "", "");
     CHECK(writer_stopped(&writer));
     CHECK(logged("3 windows dropped: stopped before InfluxDB took them"));
-    CHECK_EQ_UINT(writer.windows_dropped, 3);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 3);
     CHECK_EQ_UINT(timers.count, 0);
     check_writer();
 }
@@ -736,7 +736,7 @@ static void test_give_up_in_flight(void)
     writer_stop(&writer);
     writer_give_up(&writer);
     CHECK(f->canceled && writer_stopped(&writer));
-    CHECK_EQ_UINT(writer.windows_dropped, 2);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 2);
     CHECK_EQ_UINT(timers.count, 0);
     check_writer();
 }
@@ -748,7 +748,7 @@ static void test_stop_without_clock(void)
     close_running_window();
     writer_stop(&writer);
     CHECK(writer_stopped(&writer));
-    CHECK_EQ_UINT(writer.windows_dropped, 1);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 1);
     CHECK(logged("1 window dropped: stopped"));
 }
 

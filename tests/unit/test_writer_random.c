@@ -73,7 +73,7 @@ static void test_random(uint32_t run_seed, uint64_t ttl_ns, uint32_t buffer_size
         }
         forget_ended_calls();
     }
-    size_t waiting = spool_count(&writer.spool);
+    size_t waiting = spool_count(&writer.store.spool);
     CHECK(waiting < window_count);
     while (!writer_stopped(&writer)) {
         if (!writer.stopping) {
@@ -83,10 +83,10 @@ static void test_random(uint32_t run_seed, uint64_t ttl_ns, uint32_t buffer_size
             forget_ended_calls();
         }
     }
-    CHECK_EQ_UINT(spool_count(&writer.spool), 0);
-    CHECK_EQ_UINT(acknowledged_count(), writer.windows_written);
-    CHECK_EQ_UINT(window_count, writer.windows_written + writer.windows_dropped);
-    CHECK(writer.windows_written > 100);
+    CHECK_EQ_UINT(spool_count(&writer.store.spool), 0);
+    CHECK_EQ_UINT(acknowledged_count(), writer.store.windows_written);
+    CHECK_EQ_UINT(window_count, writer.store.windows_written + writer.store.windows_dropped);
+    CHECK(writer.store.windows_written > 100);
     CHECK_EQ_UINT(timers.count, 0);
 }
 

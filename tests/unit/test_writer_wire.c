@@ -45,11 +45,11 @@ static long long recorded_total;
 
 static struct {
     struct cut cut;
-    bool cut_due; /* the next write is the one */
-    struct fake_peer *hung; /* it gets no more answer */
-    size_t writes;          /* whole ones, in this case */
-    size_t acknowledged;    /* of them, so that the writer could know */
-    size_t request_len;     /* of the latest whole one */
+    bool cut_due;            /* the next write is the one */
+    struct fake_peer *hung;  /* it gets no more answer */
+    size_t writes;           /* whole ones, in this case */
+    size_t acknowledged;     /* of them, so that the writer could know */
+    size_t request_len;      /* of the latest whole one */
     char body[BODY_LEN_MAX]; /* of the first whole one of this case */
     size_t body_len;
     char begun[BODY_LEN_MAX]; /* what arrived of the body that was cut */
@@ -265,9 +265,10 @@ static void turn(void)
     timers_expire(&timers, now_ns, 8);
     fake_net_run(&net);
     busy = serve_all();
-    CHECK_EQ_UINT(writer.windows_produced, window_count);
-    CHECK_EQ_UINT(writer.windows_produced, writer.windows_written + writer.windows_dropped +
-                                               spool_count(&writer.spool));
+    CHECK_EQ_UINT(writer.store.windows_produced, window_count);
+    CHECK_EQ_UINT(writer.store.windows_produced, writer.store.windows_written +
+                                                     writer.store.windows_dropped +
+                                                     spool_count(&writer.store.spool));
     if (!busy && timers_next_ns(&timers) > now_ns) {
         now_ns = timers_next_ns(&timers);
     }
@@ -293,7 +294,7 @@ static void run_case(const struct cut *cut, bool reuse)
         set_time();
         close_window();
     }
-    while (spool_count(&writer.spool) > 0 && steps < STEPS_MAX) {
+    while (spool_count(&writer.store.spool) > 0 && steps < STEPS_MAX) {
         turn();
         steps++;
     }
@@ -302,7 +303,7 @@ static void run_case(const struct cut *cut, bool reuse)
     CHECK_EQ_UINT(server.acknowledged, 1);
     CHECK_EQ_UINT(server.windows, window_count);
     CHECK_EQ_INT(server.sum, recorded_total);
-    CHECK_EQ_UINT(writer.windows_written, window_count);
+    CHECK_EQ_UINT(writer.store.windows_written, window_count);
 }
 
 static void run_all_kinds(struct cut cut)
@@ -333,7 +334,7 @@ static void test_request_cut(void)
         len = server.request_len;
     }
     CHECK(cases > 1000 || check_state.failed > 0);
-    CHECK_EQ_UINT(writer.windows_dropped, 0);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 0);
 }
 
 static void test_answer_cut(void)
@@ -347,13 +348,13 @@ static void test_answer_cut(void)
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         size_t len = strlen(answers[i]);
         for (size_t at = 0; at <= len && check_state.failed == 0; at++) {
-            run_all_kinds((struct cut){.request_at = SIZE_MAX, .answer = answers[i],
-                                       .answer_at = at});
+            run_all_kinds(
+                (struct cut){.request_at = SIZE_MAX, .answer = answers[i], .answer_at = at});
         }
     }
     /* Only where that answer came to its end, whatever else the cut was. */
     CHECK_EQ_UINT(writer.points_refused, 2 * CUT_KINDS * 2);
-    CHECK_EQ_UINT(writer.windows_dropped, 0);
+    CHECK_EQ_UINT(writer.store.windows_dropped, 0);
 }
 
 int main(void)

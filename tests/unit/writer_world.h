@@ -12,7 +12,9 @@
 
 #include <stdlib.h>
 
+#ifndef COLLECTION_NS
 #define COLLECTION_NS LIMPET_S_TO_NS(1)
+#endif
 #define UNIX_BASE_NS INT64_C(1795339220500000000)
 #define KEY "requests,complete=true,error=false,host=vm,layer=pipe,name=/a count="
 
@@ -83,25 +85,16 @@ static inline void set_time(void)
     writer_set_time(&writer, now_ns, unix_ns);
 }
 
-static inline void set_up_with_clock(uint64_t ttl_ns, uint32_t buffer_size, int64_t offset_ns)
+/* A start: nothing of the one before is left in RAM, and the monotonic clock begins again. */
+static inline void boot(int64_t offset_ns)
 {
     const struct metrics_options options = {.collection_time_ns = COLLECTION_NS};
     memset(&metrics, 0, sizeof metrics);
     memset(&writer, 0, sizeof writer);
-    memset(windows, 0, sizeof windows);
     fake_client_reset();
-    forget_log();
     now_ns = LIMPET_S_TO_NS(100);
     clock_offset_ns = offset_ns;
-    window_count = 0;
     recorded_total = 0;
-    config = (struct config_influx){
-        .enabled = true,
-        .host = {.name = SLICE_LIT("influx"), .authority = SLICE_LIT("influx:8086"), .port = 8086},
-        .ttl_ns = ttl_ns,
-        .db = SLICE_LIT("krakend"),
-        .buffer_size = buffer_size,
-    };
     metrics_init(&metrics, &options, now_ns);
     series = metrics_open_proxy(&metrics, METRICS_PIPE, SLICE_LIT("/a"));
     endpoint = metrics_open_endpoint(&metrics, SLICE_LIT("/a"));
@@ -109,6 +102,21 @@ static inline void set_up_with_clock(uint64_t ttl_ns, uint32_t buffer_size, int6
     timers_init(&timers, timer_heap, sizeof timer_heap / sizeof timer_heap[0]);
     writer_init(&writer, &config, &metrics, &client, &timers, &log_of_test, SLICE_LIT("vm"));
     set_time();
+}
+
+static inline void set_up_with_clock(uint64_t ttl_ns, uint32_t buffer_size, int64_t offset_ns)
+{
+    memset(windows, 0, sizeof windows);
+    forget_log();
+    window_count = 0;
+    config = (struct config_influx){
+        .enabled = true,
+        .host = {.name = SLICE_LIT("influx"), .authority = SLICE_LIT("influx:8086"), .port = 8086},
+        .ttl_ns = ttl_ns,
+        .db = SLICE_LIT("krakend"),
+        .buffer_size = buffer_size,
+    };
+    boot(offset_ns);
 }
 
 static inline void set_up(uint64_t ttl_ns, uint32_t buffer_size)
@@ -150,14 +158,15 @@ static inline void check_writer(void)
     }
     bool calling = writer.state == WRITER_SENDING || writer.state == WRITER_PINGING;
     bool resting = writer.state == WRITER_RESTING || writer.state == WRITER_WAITING;
-    CHECK_EQ_UINT(writer.windows_produced, window_count);
-    CHECK_EQ_UINT(writer.windows_produced,
-                  writer.windows_written + writer.windows_dropped + spool_count(&writer.spool));
+    CHECK_EQ_UINT(writer.store.windows_produced, window_count);
+    CHECK_EQ_UINT(writer.store.windows_produced,
+                  writer.store.windows_written + writer.store.windows_dropped +
+                      spool_count(&writer.store.spool));
     uint64_t dropped = 0;
-    for (size_t i = 0; i < WRITER_DROPS; i++) {
-        dropped += writer.dropped[i];
+    for (size_t i = 0; i < STORE_DROPS; i++) {
+        dropped += writer.store.dropped[i];
     }
-    CHECK_EQ_UINT(writer.windows_dropped, dropped);
+    CHECK_EQ_UINT(writer.store.windows_dropped, dropped);
     CHECK_EQ_UINT(calls, calling ? 1 : 0);
     CHECK_EQ_INT(timer_is_set(&writer.call_timer), calling);
     CHECK_EQ_INT(timer_is_set(&writer.timer), resting);
@@ -347,11 +356,11 @@ static inline size_t note_body(const struct fake_call *f, bool acknowledged)
 
 static inline void deliver(struct fake_call *f)
 {
-    uint64_t written = writer.windows_written;
+    uint64_t written = writer.store.windows_written;
     take_body(f, SIZE_MAX);
     size_t found = note_body(f, true);
     fake_call_answer(f, 204, "", "", true);
-    CHECK_EQ_UINT(writer.windows_written, written + found);
+    CHECK_EQ_UINT(writer.store.windows_written, written + found);
     check_writer();
 }
 
@@ -372,7 +381,7 @@ static inline void answer_next(unsigned status, const char *fields, const char *
 /* Everything that waits arrives. */
 static inline void drain(void)
 {
-    while (spool_count(&writer.spool) > 0) {
+    while (spool_count(&writer.store.spool) > 0) {
         deliver(next_call());
         forget_ended_calls();
     }

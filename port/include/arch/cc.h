@@ -9,6 +9,13 @@ uint32_t port_lwip_rand(void);
 /* Supplied by the port: an assertion inside lwIP failed. Does not return. */
 void port_lwip_panic(const char *text, const char *file, int line);
 
+/* Supplied by port/wall_clock.c: hooks of lwIP's SNTP client. The server's port; the stamp of a
+ * question on `pcb`; the time of an answer, seconds from 2036-02-07. */
+struct udp_pcb;
+uint16_t port_sntp_port(void);
+void port_sntp_ask(struct udp_pcb *pcb, int32_t *seconds, uint32_t *fraction);
+void port_sntp_answer(int32_t seconds, uint32_t fraction);
+
 #define LWIP_RAND() port_lwip_rand()
 #define LWIP_PLATFORM_ASSERT(text) port_lwip_panic((text), __FILE__, __LINE__)
 /* Only reached with LWIP_DEBUG, which we never define: no printf in the core. */
