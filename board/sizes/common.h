@@ -19,7 +19,16 @@
 #define LIMPET_REDIRECT_HOST_LEN_MAX 64u
 #define LIMPET_JSON_KEYS_MAX 256u
 
-#define LIMPET_TLS 0 /* without entropy no key is secret */
+/* Where the build has it (LIMPET_TLS): one session at a time. */
+#define LIMPET_TLS_CONNS 1u
+#define LIMPET_TLS_ARENA_LEN 40960u
+#define LIMPET_TLS_OUT_LEN 4096u
+#define LIMPET_TLS_READ_LEN 1024u
+#define LIMPET_TLS_WRITE_LEN 1024u
+#define LIMPET_TLS_SESSIONS 2u
+#define LIMPET_TLS_AUTHORITIES 8u
+#define LIMPET_TLS_FILES 2u
+#define LIMPET_TLS_PLAIN_HOSTS 2u
 
 #define LIMPET_STATUS_SLOTS 8u
 #define LIMPET_HISTOGRAM_PROFILE LIMPET_HISTOGRAM_M1

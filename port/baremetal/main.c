@@ -6,6 +6,7 @@
 #include "panic.h"
 #include "partition.h"
 #include "seed.h"
+#include "storage.h"
 #include "wall_clock.h"
 
 #include <string.h>
@@ -196,6 +197,7 @@ static void start_core(void)
         .loopback_ip4 = published ? network_gateway_ip4(&firmware.network) : 0,
         .argv = argv,
         .argc = 1,
+        .storage = storage_open(),
         .values = values,
         .values_count = COUNT_OF(values),
     };

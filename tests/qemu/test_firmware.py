@@ -7,15 +7,13 @@ import os
 import re
 import socket
 import struct
-import sys
 import tempfile
 import threading
 import time
-import traceback
 
 import machine
 
-BUILD = os.environ.get("LIMPET_BUILD") or os.path.join(machine.ROOT, "build", "mps2-an385")
+BUILD = machine.BUILD
 SMALL = BUILD.endswith("-small")
 GATEWAY_CONNS = 4 if SMALL else 8
 BODY_LEN_MAX = 4096
@@ -385,18 +383,5 @@ def test_time_server_from_1970_is_not_believed():
     server.close()
 
 
-def main():
-    failed = []
-    for name, function in list(globals().items()):
-        if name.startswith("test_") and (len(sys.argv) < 2 or name in sys.argv[1:]):
-            try:
-                function()
-                print(f"ok   {name}", flush=True)
-            except Exception:  # pylint: disable=broad-except
-                failed.append(name)
-                print(f"FAIL {name}\n{traceback.format_exc()}", flush=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    machine.main(globals())
