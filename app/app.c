@@ -142,12 +142,16 @@ static int start_listeners(struct app *app)
  */
 
 /* Timers expire against the time of the turn before: when a deadline passes, peers get one full
- * turn of frames first, however long the loop itself was busy. */
+ * turn of frames first. A long turn (a step of a TLS handshake takes seconds on a small board) moves
+ * all deadlines: nobody could be heard in it. */
 uint64_t app_poll(struct app *app, const struct port_time *now)
 {
     uint64_t before_ns = app->last_poll_ns;
     assert(now->mono_ns >= before_ns);
-    app_service_turn(app, now->mono_ns, now->unix_ns);
+    uint64_t late_ns = app_service_turn(app, now->mono_ns, now->unix_ns);
+    if (late_ns > LIMPET_MS_TO_NS(LIMPET_TURN_LATE_MS)) {
+        timers_postpone(&app->timers, late_ns);
+    }
     set_time(app, now);
     net_poll(&app->net, LIMPET_WORK_PER_TURN);
     timers_expire(&app->timers, before_ns, LIMPET_WORK_PER_TURN);
