@@ -128,14 +128,28 @@ static void init_servers(struct app *app)
                 LIMPET_STATS_CONNS, &handler, &stats_options);
 }
 
+/* A netif of our own has no loopback: what listens there only is closed. Where a host publishes our
+ * ports, the address is its affair. */
+static int start_listener(struct app *app, struct server *server,
+                          const struct config_listen *listen, const char *prefix)
+{
+    if (app->net.loopback_ip4 == 0 && listen->ip4 >> 24 == 127u) {
+        log_line(&app->log, LOG_WARN, prefix,
+                 "its listen address is loopback, which nobody can reach here: closed");
+        return LIMPET_OK;
+    }
+    return server_start(server, listen->port);
+}
+
 static int start_listeners(struct app *app)
 {
-    int err = server_start(&app->gateway_server, app->config.listen.port);
-    const struct config_metrics *metrics = &app->config.metrics;
+    const struct config *config = &app->config;
+    int err = start_listener(app, &app->gateway_server, &config->listen, "[SERVICE: Gateway]");
+    const struct config_metrics *metrics = &config->metrics;
     if (err != LIMPET_OK || !metrics->enabled || metrics->endpoint_disabled) {
         return err;
     }
-    return server_start(&app->stats_server, metrics->listen.port);
+    return start_listener(app, &app->stats_server, &metrics->listen, "[SERVICE: Stats]");
 }
 
 /* ---- The turn ---------------------------------------------------------------------------------

@@ -107,6 +107,13 @@ def arguments(board, **words):
     return result
 
 
+def symbols(elf):
+    """Names of everything that is defined in the firmware."""
+    text = subprocess.run(["arm-none-eabi-nm", "--defined-only", elf], check=True, capture_output=True,
+                          text=True).stdout
+    return [line.split()[-1] for line in text.splitlines()]
+
+
 def symbol_address(elf, symbol):
     text = subprocess.run(["arm-none-eabi-nm", elf], check=True, capture_output=True, text=True).stdout
     return int(re.search(rf"^([0-9a-f]+) \w {symbol}$", text, re.M).group(1), 16) & ~1

@@ -188,6 +188,35 @@ def test_chain_of_rsa4096():
 
 # ---- Entropy and clock ---------------------------------------------------------------------------
 
+def test_first_random_bytes_never_repeat():
+    """Cold starts and resets with the same files: the 32 random bytes of the first ClientHello, which
+    are among the first that a board makes, are others each time."""
+    seen = []
+
+    def serve(connection):
+        hello = connection.recv(4096)
+        assert hello[5] == 1, hello # handshake message: ClientHello
+        seen.append(hello[11:43])
+    with test_tls.folder() as path, tempfile.TemporaryDirectory(prefix="limpet-qemu.") as folder:
+        storage = os.path.join(folder, "storage")
+        machine.new_storage(storage)
+        ca_file = write_pem(path, "ca.pem", [pki.authority("root", pki.Key(path, "root", "P-256"))])
+        with lib.RawBackend(serve) as server:
+            for _ in range(2):
+                with started(backends(ca_file, server), storage=storage) as board:
+                    assert board.get("/0").status == 500
+                    board.monitor("system_reset")
+                    board.wait_console("READY", 2)
+                    machine.wait_until(lambda b=board: status_of(b, "/0") == 500, "an answer")
+        assert len(seen) >= 4 and len(set(seen)) == len(seen), seen
+
+
+def status_of(board, path):
+    with contextlib.suppress(OSError, machine.http.client.HTTPException):
+        return board.get(path).status
+    return None
+
+
 def test_no_storage_no_tls():
     with test_tls.folder() as path, tempfile.TemporaryDirectory(prefix="limpet-qemu.") as folder:
         storage = os.path.join(folder, "storage")
