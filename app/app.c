@@ -131,28 +131,46 @@ static void init_servers(struct app *app)
                 LIMPET_STATS_CONNS, &handler, &stats_options);
 }
 
+/* A netif of our own has no loopback: what listens there only is closed. Where a host publishes our
+ * ports, the address is its affair. */
+static int start_listener(struct app *app, struct server *server,
+                          const struct config_listen *listen, const char *prefix)
+{
+    if (app->net.loopback_ip4 == 0 && listen->ip4 >> 24 == 127u) {
+        log_line(&app->log, LOG_WARN, prefix,
+                 "its listen address is loopback, which nobody can reach here: closed");
+        return LIMPET_OK;
+    }
+    return server_start(server, listen->port);
+}
+
 static int start_listeners(struct app *app)
 {
-    int err = server_start(&app->gateway_server, app->config.listen.port);
-    const struct config_metrics *metrics = &app->config.metrics;
+    const struct config *config = &app->config;
+    int err = start_listener(app, &app->gateway_server, &config->listen, "[SERVICE: Gateway]");
+    const struct config_metrics *metrics = &config->metrics;
     if (err != LIMPET_OK || !metrics->enabled || metrics->endpoint_disabled) {
         return err;
     }
-    return server_start(&app->stats_server, metrics->listen.port);
+    return start_listener(app, &app->stats_server, &metrics->listen, "[SERVICE: Stats]");
 }
 
 /* ---- The turn ---------------------------------------------------------------------------------
  */
 
 /* Timers expire against the time of the turn before: when a deadline passes, peers get one full
- * turn of frames first, however long the loop itself was busy. */
+ * turn of frames first. A long turn (a step of a TLS handshake takes seconds on a small board) moves
+ * all deadlines: nobody could be heard in it. */
 uint64_t app_poll(struct app *app, const struct port_time *port_now)
 {
     const struct port_time believed = believable(port_now);
     const struct port_time *now = &believed;
     uint64_t before_ns = app->last_poll_ns;
     assert(now->mono_ns >= before_ns);
-    app_service_turn(app, now->mono_ns, now->unix_ns);
+    uint64_t late_ns = app_service_turn(app, now->mono_ns, now->unix_ns);
+    if (late_ns > LIMPET_MS_TO_NS(LIMPET_TURN_LATE_MS)) {
+        timers_postpone(&app->timers, late_ns);
+    }
     set_time(app, now);
     net_poll(&app->net, LIMPET_WORK_PER_TURN);
     timers_expire(&app->timers, before_ns, LIMPET_WORK_PER_TURN);

@@ -307,6 +307,12 @@
 #define LIMPET_LINGER_TIMEOUT_MS 20000u
 #endif
 
+/* A turn of the loop that comes so much later than it was due moves all deadlines by that time.
+ * 10..10000. */
+#ifndef LIMPET_TURN_LATE_MS
+#define LIMPET_TURN_LATE_MS 100u
+#endif
+
 /* ---- Metrics ----------------------------------------------------------------------------------
  */
 
@@ -440,7 +446,14 @@
 #define LIMPET_TLS 1
 #endif
 
-/* Encrypted connections to backends and InfluxDB at the same time. 1..1024. A transport, the two
+/* 1: mbedTLS with small code and tables: 10 kB less flash on Cortex-M3, handshakes take about twice
+ * as long. 0..1. */
+#ifndef LIMPET_TLS_SMALL
+#define LIMPET_TLS_SMALL 0
+#endif
+
+/* Encrypted connections to backends and InfluxDB at the same time; calls beyond it wait for their
+ * turn. 1..1024. A transport, the two
  * buffers below and about 700 B each (400 B on 32 bit), plus their part of the arena. */
 #ifndef LIMPET_TLS_CONNS
 #define LIMPET_TLS_CONNS 64u
@@ -612,11 +625,14 @@
 #define LIMPET_TCP_SND_LOWAT (2u * LIMPET_TCP_MSS)
 
 /* Received pbufs one connection may hold: its window in segments of 1 kB (or of one pbuf), and
- * some. A peer that sends tiny segments cannot take the whole pool. */
-#define LIMPET_RX_PBUFS_MAX                                                                        \
+ * some; never more than half of the pool. A peer that sends tiny segments, or whose bytes nobody
+ * takes yet, cannot have the whole pool: what else arrives would be lost. */
+#define LIMPET_RX_PBUFS_WANTED                                                                     \
     (LIMPET_TCP_WND_SEGMENTS * LIMPET_TCP_MSS /                                                    \
          (LIMPET_PBUF_LEN < 1024u ? LIMPET_PBUF_LEN : 1024u) +                                     \
      16u)
+#define LIMPET_RX_PBUFS_MAX                                                                        \
+    (LIMPET_RX_PBUFS_WANTED < LIMPET_PBUFS / 2u ? LIMPET_RX_PBUFS_WANTED : LIMPET_PBUFS / 2u)
 
 /* Series that are not of an endpoint or a proxy: the 6 of the router, the 36 of the service. */
 #define LIMPET_FIXED_SERIES 42u

@@ -179,13 +179,14 @@ int app_service_check_room(struct app *app)
 
 /* ---- Sampling -------------------------------------------------------------------------------- */
 
-void app_service_turn(struct app *app, uint64_t now_ns, int64_t unix_ns)
+uint64_t app_service_turn(struct app *app, uint64_t now_ns, int64_t unix_ns)
 {
     struct app_service *s = &app->service;
     s->now_ns = now_ns;
     uint64_t late_ns = now_ns > s->turn_due_ns ? now_ns - s->turn_due_ns : 0;
     s->turn_late_ns_max = late_ns > s->turn_late_ns_max ? late_ns : s->turn_late_ns_max;
     s->clock_known = unix_ns != 0;
+    return late_ns;
 }
 
 void app_service_due(struct app *app, uint64_t next_ns)

@@ -29,7 +29,7 @@ struct app_service {
  * reader of the table. */
 void app_service_init(struct app *app, uint64_t now_ns);
 /* Each turn, first. unix_ns 0: the wall clock is not known. */
-void app_service_turn(struct app *app, uint64_t now_ns, int64_t unix_ns);
+uint64_t app_service_turn(struct app *app, uint64_t now_ns, int64_t unix_ns);
 /* Each turn, last: when the next one is due. */
 void app_service_due(struct app *app, uint64_t next_ns);
 /* LIMPET_ERR_FULL: the metrics table is too small; each part of it that is, is logged with what is

@@ -44,7 +44,7 @@ int app_tls_init(struct app_tls *secure, const struct config *config, struct net
     secure->config = config;
     tls_init(&secure->tls, net, log);
     metrics_add_values(metrics, values, sizeof(values) / sizeof(values[0]), &secure->tls);
-    client_set_connector(client, connect, secure);
+    client_set_connector(client, connect, secure, LIMPET_TLS_CONNS);
     for (int i = 0; i < TLS_PURPOSES; i++) {
         enum tls_purpose purpose = (enum tls_purpose)i;
         int err = is_wanted(config, purpose) ? identify(secure, purpose) : LIMPET_OK;

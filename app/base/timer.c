@@ -109,6 +109,15 @@ uint64_t timers_next_ns(const struct timers *timers)
     return timers->count == 0 ? TIMER_NEVER : at(timers, 1)->deadline_ns;
 }
 
+/* The order stays, so the heap does. */
+void timers_postpone(struct timers *timers, uint64_t by_ns)
+{
+    for (size_t i = 0; i < timers->count; i++) {
+        uint64_t *deadline_ns = &timers->heap[i]->deadline_ns;
+        *deadline_ns += *deadline_ns > 0 && by_ns < TIMER_NEVER - *deadline_ns ? by_ns : 0;
+    }
+}
+
 size_t timers_expire(struct timers *timers, uint64_t now_ns, size_t budget)
 {
     size_t expired = 0;

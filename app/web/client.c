@@ -30,7 +30,7 @@ static void fail(struct client_call *call, int err);
 static void tell(struct client_call *call);
 static void tell_later(struct client_call *call);
 static void on_kick(struct timer *timer, void *ctx, uint64_t now_ns);
-static void serve_waiting(struct client *client);
+static void serve_waiting(struct client_line *line);
 static void line_push(struct client_line *line, struct client_call *call);
 static void line_push_front(struct client_line *line, struct client_call *call);
 static void line_leave(struct client_call *call);
@@ -45,10 +45,12 @@ void client_init(struct client *client, struct net *net, struct timers *timers, 
     client_slots_init(client);
 }
 
-void client_set_connector(struct client *client, client_connect_fn connect, void *ctx)
+void client_set_connector(struct client *client, client_connect_fn connect, void *ctx,
+                          size_t conns_max)
 {
     client->connect_tls = connect;
     client->connect_tls_ctx = ctx;
+    client->tls_limit = conns_max;
 }
 
 void client_set_time(struct client *client, uint64_t now_ns)
@@ -72,11 +74,12 @@ void client_start(struct client *client, struct client_call *call,
     assert(request->compose != NULL && request->event != NULL);
     assert(request->framing != FRAMING_CLOSE);
     *call = (struct client_call){.state = CALL_WAITING, .client = client, .request = *request};
+    struct client_line *line = request->target.tls ? &client->waiting_tls : &client->waiting;
     if (request->target.tls && client->connect_tls == NULL) {
         fail(call, LIMPET_ERR_UNSUPPORTED);
-    } else if (client->waiting.first != NULL || !assign(call)) {
+    } else if (line->first != NULL || !assign(call)) {
         client->waited++;
-        line_push(&client->waiting, call);
+        line_push(line, call);
     }
     if (call->state == CALL_FAILED || call->state == CALL_SENDING) {
         tell_later(call);
@@ -160,7 +163,7 @@ void client_cancel(struct client_call *call)
 
 /* ---- A connection for a call ---------------------------------------------------------------- */
 
-/* False when there is none: all slots are busy. */
+/* False when there is none: all slots are busy, or all that may be encrypted. */
 static bool assign(struct client_call *call)
 {
     struct client *client = call->client;
@@ -172,11 +175,10 @@ static bool assign(struct client_call *call)
         begin_request(conn);
         return true;
     }
-    conn = client_slots_take(client);
+    conn = client_slots_take(client, &call->request.target);
     if (conn == NULL) {
         return false;
     }
-    conn->target = call->request.target;
     conn->reused = false;
     attach(conn, call);
     open_conn(conn);
@@ -466,19 +468,20 @@ static void on_kick(struct timer *timer, void *ctx, uint64_t now_ns)
     for (size_t n = client->due.len; n > 0 && client->due.first != NULL; n--) {
         tell(client->due.first);
     }
-    serve_waiting(client);
+    serve_waiting(&client->waiting_tls); /* these cannot take all slots */
+    serve_waiting(&client->waiting);
     if (client->due.first != NULL) {
         client_kick(client);
     }
 }
 
-static void serve_waiting(struct client *client)
+static void serve_waiting(struct client_line *line)
 {
-    while (client->waiting.first != NULL) {
-        struct client_call *call = client->waiting.first;
+    while (line->first != NULL) {
+        struct client_call *call = line->first;
         line_leave(call);
         if (!assign(call)) {
-            line_push_front(&client->waiting, call);
+            line_push_front(line, call);
             return;
         }
         if (call->state == CALL_FAILED || call->state == CALL_SENDING) {

@@ -134,9 +134,12 @@ struct client {
     struct client_conn *idle_last;
     struct client_conn *stepping; /* whose step runs */
     struct client_line waiting;   /* for a slot */
+    struct client_line waiting_tls; /* for an encrypted connection, or a slot */
     struct client_line due;       /* whose event has to come from the loop */
     client_connect_fn connect_tls;
     void *connect_tls_ctx;
+    size_t tls_limit; /* encrypted connections at the same time, idle ones included */
+    size_t tls_used;
     struct timer kick;            /* serves both lines in this turn or the next */
     size_t used;                  /* connections that exist, idle ones included */
     size_t used_max;
@@ -148,8 +151,10 @@ struct client {
 
 void client_init(struct client *client, struct net *net, struct timers *timers, struct log *log,
                  struct client_conn *conns, size_t conns_len);
-/* For targets with tls; without it they fail with LIMPET_ERR_UNSUPPORTED. Before the first call. */
-void client_set_connector(struct client *client, client_connect_fn connect, void *ctx);
+/* For targets with tls; without it they fail with LIMPET_ERR_UNSUPPORTED. At most `conns_max` of
+ * them are open at the same time, others wait in line. Before the first call. */
+void client_set_connector(struct client *client, client_connect_fn connect, void *ctx,
+                          size_t conns_max);
 void client_set_time(struct client *client, uint64_t now_ns);
 
 /* Starts. The call must be CALL_IDLE; its memory must stay until client_cancel, or FAILED. Never

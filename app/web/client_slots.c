@@ -5,6 +5,7 @@
 #include <assert.h>
 
 static bool same_target(const struct client_target *a, const struct client_target *b);
+static bool close_idle_tls(struct client *client);
 static void unlink_idle(struct client_conn *conn);
 static void on_idle_timeout(struct timer *timer, void *ctx, uint64_t now_ns);
 
@@ -39,8 +40,11 @@ struct client_conn *client_slots_take_idle(struct client *client,
     return NULL;
 }
 
-struct client_conn *client_slots_take(struct client *client)
+struct client_conn *client_slots_take(struct client *client, const struct client_target *target)
 {
+    if (target->tls && client->tls_used == client->tls_limit && !close_idle_tls(client)) {
+        return NULL;
+    }
     if (client->free == NULL && client->idle_last != NULL) {
         client_slots_close(client->idle_last);
     }
@@ -50,9 +54,24 @@ struct client_conn *client_slots_take(struct client *client)
     }
     client->free = conn->next;
     conn->next = NULL;
+    conn->target = *target;
+    client->tls_used += target->tls;
     client->used++;
     client->used_max = client->used > client->used_max ? client->used : client->used_max;
     return conn;
+}
+
+/* That which has been idle for longest. */
+static bool close_idle_tls(struct client *client)
+{
+    struct client_conn *found = NULL;
+    for (struct client_conn *conn = client->idle_first; conn != NULL; conn = conn->next) {
+        found = conn->target.tls ? conn : found;
+    }
+    if (found != NULL) {
+        client_slots_close(found);
+    }
+    return found != NULL;
 }
 
 static bool same_target(const struct client_target *a, const struct client_target *b)
@@ -63,6 +82,13 @@ static bool same_target(const struct client_target *a, const struct client_targe
 
 /* ---- Give back ------------------------------------------------------------------------------ */
 
+static void kick_waiting(struct client *client)
+{
+    if (client->waiting.first != NULL || client->waiting_tls.first != NULL) {
+        client_kick(client);
+    }
+}
+
 void client_slots_give(struct client_conn *conn)
 {
     struct client *client = conn->client;
@@ -72,9 +98,8 @@ void client_slots_give(struct client_conn *conn)
     conn->next = client->free;
     client->free = conn;
     client->used--;
-    if (client->waiting.first != NULL) {
-        client_kick(client);
-    }
+    client->tls_used -= conn->target.tls;
+    kick_waiting(client);
 }
 
 void client_slots_keep(struct client_conn *conn)
@@ -93,9 +118,7 @@ void client_slots_keep(struct client_conn *conn)
     timer_set(client->timers, &conn->idle_timer,
               client->now_ns + LIMPET_MS_TO_NS(LIMPET_BACKEND_IDLE_TIMEOUT_MS), on_idle_timeout,
               conn);
-    if (client->waiting.first != NULL) {
-        client_kick(client);
-    }
+    kick_waiting(client);
 }
 
 static void unlink_idle(struct client_conn *conn)

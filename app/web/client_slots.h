@@ -12,8 +12,9 @@ void client_slots_init(struct client *client); /* all of client->conns are free 
  * and be closed. Those that the peer has closed meanwhile are closed here. */
 struct client_conn *client_slots_take_idle(struct client *client,
                                            const struct client_target *target);
-/* A free slot, or that of the connection that is idle for the longest time. NULL: all are busy. */
-struct client_conn *client_slots_take(struct client *client);
+/* A free slot for a connection to the target, or that of the connection that is idle for the
+ * longest time. NULL: all are busy, or as many encrypted ones as there may be. */
+struct client_conn *client_slots_take(struct client *client, const struct client_target *target);
 /* The transport must be gone. */
 void client_slots_give(struct client_conn *conn);
 /* The exchange is complete: kept for LIMPET_BACKEND_IDLE_TIMEOUT_MS. */

@@ -1,6 +1,8 @@
 /* Register names and numbers: Microsemi UG0331, Ethernet MAC. */
 #include "msf2_emac.h"
 
+#include "network.h"
+
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 
@@ -99,7 +101,7 @@ bool msf2_emac_receive(struct msf2_emac *mac, struct netif *netif)
         return false;
     }
     uint16_t len = (uint16_t)(descriptor->size & SIZE_MASK);
-    struct pbuf *frame = pbuf_alloc(PBUF_RAW, (uint16_t)(len + ETH_PAD_SIZE), PBUF_POOL);
+    struct pbuf *frame = network_frame_alloc((uint16_t)(len + ETH_PAD_SIZE));
     if (frame != NULL) {
         (void)pbuf_take_at(frame, mac->rx_buffers[mac->next], len, ETH_PAD_SIZE);
     }

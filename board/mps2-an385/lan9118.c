@@ -2,6 +2,8 @@
  * said where it matters. */
 #include "lan9118.h"
 
+#include "network.h"
+
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 
@@ -210,7 +212,7 @@ static struct pbuf *take_frame(struct lan9118 *nic, uint32_t words)
 {
     uint32_t at = nic->ring_out % LAN9118_RING_WORDS;
     uint32_t first = LAN9118_RING_WORDS - at < words ? LAN9118_RING_WORDS - at : words;
-    struct pbuf *frame = pbuf_alloc(PBUF_RAW, (uint16_t)(words * 4u), PBUF_POOL);
+    struct pbuf *frame = network_frame_alloc((uint16_t)(words * 4u));
     if (frame != NULL) {
         (void)pbuf_take(frame, &nic->ring[at], (uint16_t)(first * 4u));
         (void)pbuf_take_at(frame, nic->ring, (uint16_t)((words - first) * 4u),

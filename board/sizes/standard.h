@@ -29,8 +29,6 @@
 #define LIMPET_LWIP_REF_PBUFS 32u
 #define LIMPET_LWIP_HEAP_LEN 4096u
 
-#define LIMPET_TLS 0
-
 #include "sizes/common.h"
 
 #endif

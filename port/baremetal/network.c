@@ -10,6 +10,7 @@
 
 #include "lwip/dhcp.h"
 #include "lwip/init.h"
+#include "lwip/stats.h"
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
 
@@ -23,6 +24,7 @@
 static void add_netif(struct network *network, struct seed *seed);
 static void make_address(uint8_t mac[6], struct slice image_seed);
 static void wait_for_address(struct network *network);
+static void log_address(struct netif *netif);
 
 void network_start(struct network *network, struct log *log, struct seed *seed,
                    struct slice image_seed)
@@ -32,6 +34,18 @@ void network_start(struct network *network, struct log *log, struct seed *seed,
     make_address(network->netif.hwaddr, image_seed);
     add_netif(network, seed);
     wait_for_address(network);
+}
+
+/* lwIP's callback: the first address, and each change of it. Connections of the old one are reset
+ * by lwIP. */
+static void log_address(struct netif *netif)
+{
+    const struct network *network = netif->state;
+    struct log *log = network->log;
+    if (ip4_addr_isany(netif_ip4_addr(netif))) {
+        log_line(log, LOG_WARN, PREFIX, "the address is lost; DHCP is asked for another one");
+        return;
+    }
     struct out *out = log_begin(log, LOG_INFO, PREFIX);
     out_text(out, "address ");
     net_ip4_text(out, network_ip4(network));
@@ -54,11 +68,12 @@ static void make_address(uint8_t mac[6], struct slice image_seed)
 static void add_netif(struct network *network, struct seed *seed)
 {
     struct netif *netif = &network->netif;
-    if (netif_add_noaddr(netif, NULL, board_netif_init, ethernet_input) == NULL) {
+    if (netif_add_noaddr(netif, network, board_netif_init, ethernet_input) == NULL) {
         panic("the network controller does not answer");
     }
     platform_init(netif->hwaddr, seed);
     netif_set_hostname(netif, platform_host_name());
+    netif_set_status_callback(netif, log_address);
     netif_set_default(netif);
     netif_set_up(netif);
     if (dhcp_start(netif) != ERR_OK) {
@@ -75,9 +90,22 @@ static void wait_for_address(struct network *network)
             log_line(network->log, LOG_WARN, PREFIX, "still no address from DHCP");
             complain_ns = now_ns + LIMPET_MS_TO_NS(STILL_WAITING_MS);
         }
+        if (board_netif_alive()) {
+            board_watchdog_feed();
+        }
         board_idle(network_next_ns(now_ns));
         (void)network_poll(network);
     }
+}
+
+struct pbuf *network_frame_alloc(uint16_t len)
+{
+    uint32_t pieces = (len + LIMPET_PBUF_LEN - 1u) / LIMPET_PBUF_LEN;
+    uint32_t used = lwip_stats.memp[MEMP_PBUF_POOL]->used;
+    if (pieces > 1 && used + pieces > LIMPET_PBUFS * 3u / 4u) {
+        return NULL;
+    }
+    return pbuf_alloc(PBUF_RAW, len, PBUF_POOL);
 }
 
 bool network_poll(struct network *network)

@@ -19,6 +19,10 @@ struct network {
  * board that has none is made from `image_seed`. Panics without a NIC. */
 void network_start(struct network *network, struct log *log, struct seed *seed,
                    struct slice image_seed);
+/* Memory for a received frame of `len` bytes (ETH_PAD_SIZE included), for drivers. NULL: there is
+ * none. Frames longer than one piece may take three quarters of the pool only: what they carry may
+ * wait for a peer whose acknowledgement, a short frame, must get in. */
+struct pbuf *network_frame_alloc(uint16_t len);
 /* Frames in, lwIP's timers. True: more frames may wait. */
 bool network_poll(struct network *network);
 /* Monotonic time of lwIP's next timer. */

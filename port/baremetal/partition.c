@@ -10,10 +10,16 @@
 
 #define ENTRY_HEAD_LEN 8u
 
+struct entry {
+    uint16_t kind;
+    struct slice bytes;
+};
+
 static uint32_t get_u32(const char *at);
 static uint16_t get_u16(const char *at);
 static int open_entries(struct slice payload, struct partition *partition);
-static void take_entry(struct partition *partition, uint16_t kind, struct slice bytes);
+static bool next_entry(struct slice *payload, struct entry *entry);
+static void take_entry(struct partition *partition, const struct entry *entry);
 
 int partition_open(struct slice bytes, struct partition *partition)
 {
@@ -44,27 +50,53 @@ int partition_open(struct slice bytes, struct partition *partition)
 
 static int open_entries(struct slice payload, struct partition *partition)
 {
-    while (payload.len >= ENTRY_HEAD_LEN) {
-        uint32_t len = get_u32(payload.ptr + 4);
-        size_t room = payload.len - ENTRY_HEAD_LEN;
-        if (len > room || (len + 3u) / 4u * 4u > room) {
-            return LIMPET_ERR_SYNTAX;
-        }
-        take_entry(partition, get_u16(payload.ptr), slice_of(payload.ptr + ENTRY_HEAD_LEN, len));
-        payload = slice_skip(payload, ENTRY_HEAD_LEN + (len + 3u) / 4u * 4u);
+    struct entry entry;
+    partition->entries = payload;
+    while (next_entry(&payload, &entry)) {
+        take_entry(partition, &entry);
     }
     return payload.len == 0 && partition->config.len > 0 ? LIMPET_OK : LIMPET_ERR_SYNTAX;
 }
 
-/* Entries of a kind that this version does not know are passed over. */
-static void take_entry(struct partition *partition, uint16_t kind, struct slice bytes)
+/* False: none is left, or what is left is none. */
+static bool next_entry(struct slice *payload, struct entry *entry)
 {
-    if (kind == PARTITION_CONFIG) {
-        partition->config = bytes;
-    } else if (kind == PARTITION_TIME_SERVER) {
-        partition->time_server = bytes;
-    } else if (kind == PARTITION_SEED) {
-        partition->seed = bytes;
+    if (payload->len < ENTRY_HEAD_LEN) {
+        return false;
+    }
+    uint32_t len = get_u32(payload->ptr + 4);
+    size_t room = payload->len - ENTRY_HEAD_LEN;
+    if (len > room || (len + 3u) / 4u * 4u > room) {
+        return false;
+    }
+    entry->kind = get_u16(payload->ptr);
+    entry->bytes = slice_of(payload->ptr + ENTRY_HEAD_LEN, len);
+    *payload = slice_skip(*payload, ENTRY_HEAD_LEN + (len + 3u) / 4u * 4u);
+    return true;
+}
+
+struct slice partition_file(const struct partition *partition, struct slice name)
+{
+    struct slice left = partition->entries;
+    struct entry entry;
+    while (next_entry(&left, &entry)) {
+        size_t name_len = slice_find(entry.bytes, '\0');
+        if (entry.kind == PARTITION_FILE && slice_equal(slice_take(entry.bytes, name_len), name)) {
+            return slice_skip(entry.bytes, name_len + 1);
+        }
+    }
+    return SLICE_EMPTY;
+}
+
+/* Entries of a kind that this version does not know are passed over. */
+static void take_entry(struct partition *partition, const struct entry *entry)
+{
+    if (entry->kind == PARTITION_CONFIG) {
+        partition->config = entry->bytes;
+    } else if (entry->kind == PARTITION_TIME_SERVER) {
+        partition->time_server = entry->bytes;
+    } else if (entry->kind == PARTITION_SEED) {
+        partition->seed = entry->bytes;
     }
 }
 

@@ -24,6 +24,7 @@ enum partition_kind {
     PARTITION_CONFIG = 1,      /* krakend.json */
     PARTITION_TIME_SERVER = 2, /* "host" or "host:port" of an SNTP server */
     PARTITION_SEED = 3,        /* random bytes, others in each image (seed.h) */
+    PARTITION_FILE = 4,        /* its name, NUL, its bytes: what krakend.json names */
 };
 
 struct partition {
@@ -32,6 +33,7 @@ struct partition {
     struct slice config;
     struct slice time_server; /* empty = none */
     struct slice seed;        /* empty = none */
+    struct slice entries;     /* all of them */
 };
 
 /* LIMPET_ERR_NOT_FOUND: no magic (never written); LIMPET_ERR_UNSUPPORTED: another version;
@@ -39,6 +41,8 @@ struct partition {
  * wrong, or there is no configuration among them. `*partition` is empty then. */
 LIMPET_WARN_UNUSED
 int partition_open(struct slice bytes, struct partition *partition);
+/* The bytes of a file, in the partition; empty: it is not there. */
+struct slice partition_file(const struct partition *partition, struct slice name);
 /* Such an error in words for the console. */
 const char *partition_problem(int err);
 

@@ -9,6 +9,9 @@
 
 #include "lwip/sys.h"
 
+#include <assert.h>
+
+static const struct partition *partition;
 static struct seed *seed;
 static char host_name[20]; /* "limpet-" and 12 digits */
 
@@ -62,6 +65,20 @@ uint32_t port_lwip_rand(void)
 bool port_entropy(void *buf, size_t len)
 {
     return seed_random(seed, buf, len);
+}
+
+/* ---- Files ------------------------------------------------------------------------------------
+ */
+
+void platform_use_partition(const struct partition *from)
+{
+    partition = from;
+}
+
+/* A board has no trusted authorities but those that came with its configuration. */
+struct slice port_pem(struct slice path)
+{
+    return path.len == 0 ? SLICE_EMPTY : partition_file(partition, path);
 }
 
 /* ---- Clock and console ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #ifndef LIMPET_BAREMETAL_PLATFORM_H
 #define LIMPET_BAREMETAL_PLATFORM_H
 
+#include "partition.h"
 #include "seed.h"
 
 #include <stdint.h>
@@ -9,6 +10,8 @@
 /* Once the NIC has told its address: the host name comes from it. `seed` (started, ready or not)
  * must stay. */
 void platform_init(const uint8_t mac[6], struct seed *seed);
+/* Where the files are that the configuration names; must stay. */
+void platform_use_partition(const struct partition *partition);
 /* "limpet-" and the MAC, so that InfluxDB's host tag is never empty and never the same twice. */
 const char *platform_host_name(void);
 

@@ -22,6 +22,9 @@
 #define MBEDTLS_PLATFORM_PRINTF_MACRO LIMPET_MBEDTLS_SILENT
 #define MBEDTLS_PLATFORM_FPRINTF_MACRO LIMPET_MBEDTLS_SILENT
 #define LIMPET_MBEDTLS_SILENT(...) ((void)0)
+/* The allocator has found its own lists broken: our bug (app/tls/tls.c). */
+_Noreturn void tls_arena_broken(int code);
+#define MBEDTLS_PLATFORM_EXIT_MACRO tls_arena_broken
 #define MBEDTLS_ENTROPY_C
 #define MBEDTLS_NO_PLATFORM_ENTROPY
 #define MBEDTLS_ENTROPY_HARDWARE_ALT
@@ -93,5 +96,16 @@
 #define MBEDTLS_HKDF_C
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PSA_KEY_STORE_DYNAMIC /* from the arena too */
+#define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT /* GCM encrypts only */
+
+/* ---- Boards: small code and tables, at the price of some speed ---- */
+#if LIMPET_TLS_SMALL
+#define MBEDTLS_SHA256_SMALLER
+#define MBEDTLS_SHA512_SMALLER
+#define MBEDTLS_AES_FEWER_TABLES
+#define MBEDTLS_ECP_WINDOW_SIZE 2
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
+#define MBEDTLS_MPI_WINDOW_SIZE 2
+#endif
 
 #endif

@@ -15,8 +15,12 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "integration")) # servers and certificates of its tests
+BUILD = os.environ.get("LIMPET_BUILD") or os.path.join(ROOT, "build", "mps2-an385")
+FULL = bool(os.environ.get("LIMPET_FULL"))
 QEMU = "qemu-system-arm"
 GATEWAY_PORT = 8080
 STATS_PORT = 8090
@@ -32,7 +36,7 @@ def boards():
 
 def elf_of(build):
     """The firmware in a build directory."""
-    board = re.sub("-(small|standard)$", "", os.path.basename(build))
+    board = re.sub("-(small|standard|tls)$", "", os.path.basename(build))
     return os.path.join(build, f"limpet-{board}.elf")
 
 
@@ -101,6 +105,13 @@ def arguments(board, **words):
                 option, _, value = line.strip().partition(" ")
                 result += [option] + ([value.format(**words)] if value else [])
     return result
+
+
+def symbols(elf):
+    """Names of everything that is defined in the firmware."""
+    text = subprocess.run(["arm-none-eabi-nm", "--defined-only", elf], check=True, capture_output=True,
+                          text=True).stdout
+    return [line.split()[-1] for line in text.splitlines()]
 
 
 def symbol_address(elf, symbol):
@@ -256,6 +267,11 @@ class Machine:
         self.monitor("gdbserver none")
         return bytes.fromhex(before)
 
+    def kill(self):
+        """As if the power went: QEMU has no moment to write anything."""
+        self.process.kill()
+        self.process.wait()
+
     def close(self):
         self.process.terminate()
         self.process.wait(SECONDS_MAX)
@@ -268,3 +284,23 @@ class Machine:
         if kind is not None:
             print(f"---- console\n{self.console()}---- QEMU\n{self.log()[:2000]}")
         self.close()
+
+
+# ---- Runner --------------------------------------------------------------------------------------
+
+def main(module):
+    """Runs every test_* function of the module, or those named on the command line."""
+    names = sys.argv[1:] or [name for name in module if name.startswith("test_") and
+                             callable(module[name])]
+    failed = 0
+    for name in names:
+        start = time.monotonic()
+        try:
+            module[name]()
+            result = "ok  "
+        except Exception:  # pylint: disable=broad-except
+            traceback.print_exc(file=sys.stdout)
+            result = "FAIL"
+            failed += 1
+        print(f"{result} {name} ({time.monotonic() - start:.1f} s)", flush=True)
+    sys.exit(1 if failed or not names else 0)

@@ -33,6 +33,7 @@ struct caller {
     size_t body_announced; /* LENGTH */
     bool to_head;
     bool unsafe;
+    bool tls;
     bool hold;                 /* does not read the body */
     size_t head_pad;           /* bytes of a field added to the request */
     size_t cancel_at;          /* cancel in the event of that number, from 1; 0: never */
@@ -185,7 +186,9 @@ static inline void caller_event(void *ctx, struct client_call *call)
 static inline void caller_start(struct caller *c)
 {
     struct client_request request = {
-        .target = {.name = slice_from_cstr(c->name == NULL ? "backend" : c->name), .port = 80},
+        .target = {.name = slice_from_cstr(c->name == NULL ? "backend" : c->name),
+                   .port = 80,
+                   .tls = c->tls},
         .to_head = c->to_head,
         .safe_to_repeat = !c->unsafe,
         .framing = c->framing,

@@ -405,6 +405,42 @@ static void test_line_order(bool same_target)
     world_end();
 }
 
+static int connect_tls(void *ctx, const struct client_target *target, uint32_t ip4, void *owner,
+                       transport_step_fn step, struct transport **t)
+{
+    (void)ctx;
+    return net_connect(&net, ip4, target->port, owner, step, t);
+}
+
+/* With one encrypted connection: calls take it in turn, an idle one makes room for another target,
+ * and plain calls pass those that wait. */
+static void test_encrypted_in_turn(void)
+{
+    struct caller first = {.name = "a", .tls = true};
+    struct caller second = {.name = "b", .tls = true};
+    struct caller third = {.name = "a", .tls = true};
+    struct caller plain = {.name = "c"};
+    world_begin();
+    client_set_connector(&client, connect_tls, NULL, 1);
+    caller_start(&first);
+    caller_start(&second);
+    caller_start(&third);
+    caller_start(&plain);
+    CHECK(has_slot(&first) && has_slot(&plain));
+    CHECK(!has_slot(&second) && !has_slot(&third));
+    CHECK_EQ_UINT(client.tls_used, 1);
+    serve(&plain);
+    serve(&first);
+    CHECK(has_slot(&second) && !has_slot(&third)); /* the idle one to "a" is closed for it */
+    serve(&second);
+    serve(&third);
+    CHECK_EQ_UINT(client.opened, 4);
+    CHECK_EQ_UINT(client.tls_used, 1);
+    client_close_idle(&client);
+    CHECK_EQ_UINT(client.tls_used, 0);
+    world_end();
+}
+
 /* Who comes later waits behind, even if a slot has just become free. */
 static void test_line_is_fair(void)
 {
@@ -581,6 +617,7 @@ int main(void)
     test_connect_fails();
     test_line_order(true);
     test_line_order(false);
+    test_encrypted_in_turn();
     test_line_is_fair();
     test_line_cancel();
     test_line_after_failures();

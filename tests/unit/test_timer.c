@@ -190,8 +190,31 @@ static void random_work_agrees_with_the_model(void)
     }
 }
 
+/* The loop was busy: what waits for a peer gets that time back, what is due at once does not. */
+static void a_busy_loop_postpones(void)
+{
+    start();
+    for (size_t i = 1; i < TIMERS; i++) {
+        set(&owners[i], 100 + i);
+    }
+    timers_postpone(&timers, 1000);
+    CHECK_EQ_UINT(timers_next_ns(&timers), 1101);
+    CHECK_EQ_UINT(timers_expire(&timers, 1100, TIMERS), 0);
+    timers_postpone(&timers, TIMER_NEVER);
+    CHECK_EQ_UINT(timers_next_ns(&timers), 1101);
+    for (size_t i = 1; i < TIMERS; i++) {
+        CHECK_EQ_UINT(owners[i].timer.deadline_ns, 1100 + i);
+        timer_cancel(&timers, &owners[i].timer);
+    }
+    timer_set(&timers, &owners[0].timer, 0, on_expired, &owners[0]);
+    timers_postpone(&timers, 1000);
+    CHECK_EQ_UINT(timers_next_ns(&timers), 0);
+    timer_cancel(&timers, &owners[0].timer);
+}
+
 int main(void)
 {
+    a_busy_loop_postpones();
     nothing_set_means_never();
     expires_at_its_deadline_and_once();
     budget_bounds_a_turn();

@@ -1,0 +1,247 @@
+#!/usr/bin/python3
+"""The TLS client on a board: InfluxDB behind a TLS proxy, https:// backends, one session in turn, memory
+that is too small, entropy and clock that are missing. For builds with LIMPET_TLS."""
+import concurrent.futures
+import contextlib
+import os
+import ssl
+import tempfile
+
+import machine
+import lib  # pylint: disable=wrong-import-order
+import pki
+import test_influx
+import test_tls
+import test_tls_influx
+import test_windows
+
+
+@contextlib.contextmanager
+def started(what, clock=None, storage=None):
+    """A board with the time, and storage of its own unless one is given."""
+    server = clock or machine.TimeServer()
+    try:
+        with machine.Machine(machine.BUILD, what, time_server=server.address, storage=storage) as board:
+            if clock is None:
+                machine.wait_until(lambda: board.stats()["limpet.clock.known"] == 1, "the time")
+            yield board
+    finally:
+        server.close()
+
+
+def tls_values(board):
+    prefix = "limpet.tls."
+    return {key[len(prefix):]: value for key, value in board.stats().items() if key.startswith(prefix)}
+
+
+def check_idle(board):
+    """Nothing is left in use, and nothing was ever used beyond its limit."""
+    machine.wait_until(lambda: tls_values(board)["conns_used"] == 0, "the connection is closed")
+    values = tls_values(board)
+    assert values["conns_max"] <= values["conns_limit"] == 1, values
+    assert values["arena_max"] <= values["arena_size"], values
+    stats = board.stats()
+    assert stats["limpet.firmware.stack_used_max"] < stats["limpet.firmware.stack_size"] - 256, stats
+    print(f"     arena {values['arena_max']} of {values['arena_size']}, stack "
+          f"{stats['limpet.firmware.stack_used_max']} of {stats['limpet.firmware.stack_size']}, "
+          f"turn {stats['limpet.app.turn_late_ns_max'] / 1e6:.0f} ms")
+
+
+# ---- InfluxDB over HTTPS -------------------------------------------------------------------------
+
+def check_influx(protocol, leaf="leaf", **options):
+    with test_tls.folder() as path, test_influx.InfluxDB() as influxdb, \
+            lib.Backend({"/a": lib.Answer({"a": 1})}) as stub:
+        world = test_tls.Pki(path)
+        chain = [pki.leaf(world.key[leaf], world.middle), world.middle]
+        own = {}
+        if options.get("verify") == "on":
+            own = {"client_key_file": world.key["p384"].path, "client_cert_file": world.write(
+                "own.pem", [pki.leaf(world.key["p384"], world.root, usages=("clientAuth",))])}
+        with test_tls_influx.Nginx(world, chain, world.key[leaf], influxdb, protocol,
+                                   **options) as proxy:
+            what = test_windows.config(stub, proxy, ca_file=world.ca_file, **own)
+            with started(what) as board:
+                for total in (5, 10, 15):
+                    test_windows.send(board, 5)
+                    machine.wait_until(lambda n=total: influxdb.sum() == n, "every request is there", 60)
+                lines = proxy.sessions()
+                values = tls_values(board)
+                assert {line[0] for line in lines} == {protocol}, lines
+                assert values["handshakes_full"] == 1 and values["handshakes_resumed"] >= 2, values
+                assert test_windows.identity(board)["windows_dropped"] == 0
+                check_idle(board)
+
+
+def test_influx_tls12():
+    check_influx("TLSv1.2")
+
+
+def test_influx_tls13():
+    check_influx("TLSv1.3")
+
+
+def test_influx_tls12_rsa():
+    check_influx("TLSv1.2", leaf="rsa")
+
+
+def test_influx_tls13_rsa_with_client_certificate():
+    check_influx("TLSv1.3", leaf="rsa", verify="on")
+
+
+# ---- Backends ------------------------------------------------------------------------------------
+
+def backends(path, *servers, **keys):
+    """/0, /1, ... each from one server, besides a plain /plain."""
+    endpoints = [lib.endpoint(f"/{i}", f"https://localhost:{server.port}", output_encoding="no-op",
+                              backend_encoding="no-op") for i, server in enumerate(servers)]
+    return {"version": 3, "port": machine.GATEWAY_PORT, "timeout": "20s", "endpoints": endpoints,
+            "client_tls": {"ca_certs": [path], "disable_system_ca_pool": True},
+            "extra_config": {"telemetry/metrics": {"listen_address": ":8090"}}, **keys}
+
+
+def test_backends_in_turn():
+    """One session at a time: two backends and many clients take turns, a plain backend does not wait."""
+    with test_tls.folder() as path, lib.Backend({"/plain": lib.Answer("here")}) as plain:
+        world = test_tls.Pki(path)
+        chain = [pki.leaf(world.key["leaf"], world.middle), world.middle]
+        settings = [test_tls.context(path, chain, world.key["leaf"], version)
+                    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
+        with test_tls.TlsServer(settings[0], b"old") as old, \
+                test_tls.TlsServer(settings[1], bytes(5000) + b"new") as new:
+            what = backends(world.ca_file, old, new)
+            what["endpoints"].append(lib.endpoint("/plain", plain, output_encoding="no-op",
+                                                  backend_encoding="no-op"))
+            with started(what) as board, concurrent.futures.ThreadPoolExecutor(6) as pool:
+                asked = ["/0", "/1", "/plain"] * 4
+                for where, answer in zip(asked, pool.map(board.get, asked)):
+                    expected = {"/0": b"old", "/1": bytes(5000) + b"new", "/plain": b"here"}[where]
+                    assert answer.status == 200 and answer.body == expected, (where, answer.status)
+                values = tls_values(board)
+                assert values["conns_refused"] == 0 and values["handshakes_resumed"] >= 1, values
+                check_idle(board)
+
+
+def check_refused(board, words):
+    """The gateway answers without what was refused, the console says why, and the board goes on."""
+    assert board.get("/0").status == 500
+    board.wait_console(words)
+    assert board.console().count("READY") == 1
+
+
+def test_refusals_with_reasons():
+    with test_tls.folder() as path:
+        world = test_tls.Pki(path)
+        cases = [([pki.leaf(world.key["leaf"], world.foreign)], "no authority that is trusted"),
+                 ([pki.leaf(world.key["leaf"], world.root, names=(("dns", "elsewhere.example"),))],
+                  "certificate is for elsewhere.example, not localhost"),
+                 ([pki.leaf(world.key["leaf"], world.root, start=pki.NOW - 9 * pki.DAY,
+                            end=pki.NOW - pki.DAY)], "expired")]
+        for chain, words in cases:
+            settings = test_tls.context(path, chain, world.key["leaf"])
+            with test_tls.TlsServer(settings) as server, \
+                    started(backends(world.ca_file, server)) as board:
+                check_refused(board, words)
+                check_idle(board)
+
+
+def rsa4096_chain(path):
+    """Root, two intermediates and leaf, each with a key of 4096 bits; the same for the client."""
+    keys = [pki.Key(path, f"big{i}", "rsa4096") for i in range(2)]
+    root = pki.authority("big root", keys[0])
+    first = pki.authority("big first", keys[0], root)
+    second = pki.authority("big second", keys[0], first)
+    return root, [pki.leaf(keys[1], second), second, first], \
+        [pki.leaf(keys[1], second, usages=("clientAuth",)), second, first], keys[1]
+
+
+def write_pem(path, name, certificates):
+    with open(os.path.join(path, name), "w", encoding="ascii") as file:
+        file.writelines(certificate.pem() for certificate in certificates)
+    return file.name
+
+
+def test_chain_of_rsa4096():
+    """Three certificates of RSA-4096 on both sides: it fits, or fails with that reason; then a small
+    chain works all the same."""
+    with tempfile.TemporaryDirectory(prefix="limpet-qemu.") as path:
+        root, chain, own_chain, key = rsa4096_chain(path)
+        ca_file = write_pem(path, "ca.pem", [root])
+        own = {"client_certs": [{"certificate": write_pem(path, "own.pem", own_chain),
+                                 "private_key": key.path}]}
+        for asks in (False, True):
+            settings = test_tls.context(path, chain, key, client_ca=ca_file if asks else None)
+            with test_tls.TlsServer(settings) as server:
+                what = backends(ca_file, server)
+                if asks:
+                    what["client_tls"].update(own)
+                with started(what) as board:
+                    status = board.get("/0").status
+                    assert status in (200, 500)
+                    values = tls_values(board)
+                    print(f"     client certificate {asks}: {status}, arena {values['arena_max']} of "
+                          f"{values['arena_size']}")
+                    if status != 200:
+                        board.wait_console("memory|too long|too small")
+                    assert board.console().count("READY") == 1
+
+
+# ---- Entropy and clock ---------------------------------------------------------------------------
+
+def test_first_random_bytes_never_repeat():
+    """Cold starts and resets with the same files: the 32 random bytes of the first ClientHello, which
+    are among the first that a board makes, are others each time."""
+    seen = []
+
+    def serve(connection):
+        hello = connection.recv(4096)
+        assert hello[5] == 1, hello # handshake message: ClientHello
+        seen.append(hello[11:43])
+    with test_tls.folder() as path, tempfile.TemporaryDirectory(prefix="limpet-qemu.") as folder:
+        storage = os.path.join(folder, "storage")
+        machine.new_storage(storage)
+        ca_file = write_pem(path, "ca.pem", [pki.authority("root", pki.Key(path, "root", "P-256"))])
+        with lib.RawBackend(serve) as server:
+            for _ in range(2):
+                with started(backends(ca_file, server), storage=storage) as board:
+                    assert board.get("/0").status == 500
+                    board.monitor("system_reset")
+                    board.wait_console("READY", 2)
+                    machine.wait_until(lambda b=board: status_of(b, "/0") == 500, "an answer")
+        assert len(seen) >= 4 and len(set(seen)) == len(seen), seen
+
+
+def status_of(board, path):
+    with contextlib.suppress(OSError, machine.http.client.HTTPException):
+        return board.get(path).status
+    return None
+
+
+def test_no_storage_no_tls():
+    with test_tls.folder() as path, tempfile.TemporaryDirectory(prefix="limpet-qemu.") as folder:
+        storage = os.path.join(folder, "storage")
+        with open(storage, "wb") as file:
+            file.truncate(machine.STORAGE_LEN)
+        world = test_tls.Pki(path)
+        settings = test_tls.context(path, [pki.leaf(world.key["leaf"], world.root)], world.key["leaf"])
+        with test_tls.TlsServer(settings) as server, \
+                started(backends(world.ca_file, server), storage=storage) as board:
+            check_refused(board, "no random numbers, so no TLS: there is no storage that keeps a seed")
+            machine.wait_until(lambda: tls_values(board)["conns_refused"] == 1, "the counter")
+            assert server.connections == 0
+
+
+def test_without_the_time_dates_are_not_checked_and_counted():
+    """A time server that lies about 1970 leaves the clock unknown."""
+    with test_tls.folder() as path:
+        world = test_tls.Pki(path)
+        settings = test_tls.context(path, [pki.leaf(world.key["leaf"], world.root)], world.key["leaf"])
+        clock = machine.TimeServer(-machine.time.time())
+        with test_tls.TlsServer(settings) as server, \
+                started(backends(world.ca_file, server), clock=clock) as board:
+            assert board.get("/0").body == b"fine"
+            machine.wait_until(lambda: tls_values(board)["handshakes_undated"] == 1, "the counter")
+
+
+if __name__ == "__main__":
+    machine.main(globals())
