@@ -97,7 +97,8 @@ static void check_field_names(struct loader *l, struct node list)
     struct node_member member;
     node_iter_init(&iter, list);
     while (node_iter_next(&iter, &member)) {
-        if (!is_field_name(node_string(member.node))) {
+        bool text = cJSON_IsString(member.node.item); /* others are refused already */
+        if (text && !is_field_name(node_string(member.node))) {
             loader_error(l, member.node.raw.ptr, "no header field can have this name");
         }
     }

@@ -35,8 +35,7 @@ static struct slice claimed_by(const struct config_router *router, struct slice 
 static struct slice claimed_in(const struct config_router *router, const struct server_conn *c,
                                struct slice name)
 {
-    const struct message_field *field = message_find(server_request(c), name);
-    return field != NULL ? claimed_by(router, field->value) : SLICE_EMPTY;
+    return claimed_by(router, message_find(server_request(c), name));
 }
 
 struct slice client_ip(const struct config *config, const struct server_conn *c,

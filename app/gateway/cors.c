@@ -7,8 +7,7 @@
 
 static struct slice field_of(const struct server_conn *c, struct slice name)
 {
-    const struct message_field *field = message_find(server_request(c), name);
-    return field != NULL ? field->value : SLICE_EMPTY;
+    return message_find(server_request(c), name);
 }
 
 static struct slice asked_method(const struct server_conn *c)

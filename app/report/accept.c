@@ -15,8 +15,9 @@ bool accept_openmetrics(const struct message_head *request)
 {
     struct wishes wishes = {0, 0};
     for (size_t i = 0; i < request->field_count; i++) {
-        if (slice_equal_nocase(request->fields[i].name, SLICE_LIT("accept"))) {
-            read_list(request->fields[i].value, &wishes);
+        struct message_field field = message_field(request, i);
+        if (slice_equal_nocase(field.name, SLICE_LIT("accept"))) {
+            read_list(field.value, &wishes);
         }
     }
     return wishes.openmetrics > 0 && wishes.openmetrics >= wishes.text;

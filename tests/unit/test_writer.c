@@ -288,7 +288,7 @@ static void test_partial_named(void)
                          "layer=pipe,name=/a count=1i,total=1i 1795339220\",\"line_number\":2,"
                          "\"error_message\":\"invalid column type\"},"
                          "{\"original_line\":\"router\",\"line_number\":3}]}");
-    CHECK_EQ_UINT(writer.windows_written, 1);
+    CHECK_EQ_UINT(writer.store.windows_written, 1);
     CHECK_EQ_UINT(writer.points_refused, 2);
 }
 
