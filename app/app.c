@@ -156,8 +156,8 @@ static int start_listeners(struct app *app)
  */
 
 /* Timers expire against the time of the turn before: when a deadline passes, peers get one full
- * turn of frames first. A long turn (a step of a TLS handshake takes seconds on a small board) moves
- * all deadlines: nobody could be heard in it. */
+ * turn of frames first. A long turn (a step of a TLS handshake takes seconds on a small board)
+ * moves all deadlines: nobody could be heard in it. */
 uint64_t app_poll(struct app *app, const struct port_time *now)
 {
     uint64_t before_ns = app->last_poll_ns;
