@@ -39,8 +39,8 @@ void timer_set(struct timers *timers, struct timer *timer, uint64_t deadline_ns,
 void timer_cancel(struct timers *timers, struct timer *timer); /* no effect when not set */
 bool timer_is_set(const struct timer *timer);
 uint64_t timers_next_ns(const struct timers *timers); /* TIMER_NEVER when none is set */
-/* Every deadline is `by_ns` later: the loop was busy for so long and nobody could be heard. Those of
- * 0 (as soon as possible) stay. */
+/* Every deadline is `by_ns` later: the loop was busy for so long and nobody could be heard. Those
+ * of 0 (as soon as possible) stay. */
 void timers_postpone(struct timers *timers, uint64_t by_ns);
 /* Runs at most `budget` expired timers (each is unset before its function runs); returns how
  * many. */
