@@ -137,6 +137,9 @@ static int write_head(struct server_conn *c, const struct answer *answer, uint64
         server_field(c, SLICE_LIT("Location"), answer->location);
     }
     write_gateway_fields(c, answer->version, answer->completed_field, answer->completed);
+    if (answer->busy) {
+        server_field(c, SLICE_LIT("Retry-After"), SLICE_LIT("1"));
+    }
     if (answer->cache_ttl_s > 0) {
         char text[sizeof("public, max-age=4294967295")];
         struct out out;
@@ -210,6 +213,7 @@ static void answer_error(struct exchange *x)
         .status = x->pipe.state == PIPE_FAILED ? x->pipe.status : 500,
         .version = true,
         .completed_field = true,
+        .busy = x->pipe.busy,
     };
     struct body *problems = x->pipe.problems;
     if (problems != NULL) {
