@@ -55,6 +55,7 @@ void builtin_answer(struct exchange *x, unsigned status, bool gateway_fields, st
         .content_type = type,
         .version = gateway_fields,
         .completed_field = gateway_fields,
+        .busy = status == 503,
         .payload = text,
     };
     exchange_answer(x, &answer);

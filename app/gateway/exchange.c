@@ -152,6 +152,9 @@ static int write_head(struct exchange *x, const struct answer *answer, uint64_t 
     if (answer->completed_field) {
         write_completed(c, answer->completed);
     }
+    if (answer->busy) {
+        server_field(c, SLICE_LIT("Retry-After"), SLICE_LIT("1"));
+    }
     if (answer->cache_ttl_s > 0) {
         char text[sizeof("public, max-age=4294967295")];
         struct out out;
@@ -225,6 +228,7 @@ static void answer_error(struct exchange *x, unsigned status)
         .status = status,
         .version = true,
         .completed_field = true,
+        .busy = x->pipe.busy,
     };
     struct body *problems = x->pipe.problems;
     if (problems != NULL) {

@@ -45,6 +45,7 @@ struct answer {
     bool version;         /* X-Krakend */
     bool completed_field; /* X-Krakend-Completed, with the value of `completed` */
     bool completed;
+    bool busy;            /* Retry-After */
     uint32_t cache_ttl_s; /* Cache-Control */
     struct slice payload; /* static, or in the exchange's body; more bodies may follow that */
     struct slice tail;    /* static */

@@ -165,6 +165,16 @@ static struct exchange *take_exchange(struct gateway *gateway, struct server_con
     return x;
 }
 
+static void answer_busy(struct server_conn *c)
+{
+    server_begin(c, 503, FRAMING_LENGTH, 0);
+    server_field(c, SLICE_LIT("Retry-After"), SLICE_LIT("1"));
+    int err = server_head_end(c);
+    assert(err == LIMPET_OK);
+    (void)err;
+    server_end(c);
+}
+
 static void on_request(void *ctx, struct server_conn *c)
 {
     struct gateway *gateway = ctx;
@@ -172,7 +182,7 @@ static void on_request(void *ctx, struct server_conn *c)
     struct exchange *x = take_exchange(gateway, c);
     if (x == NULL) {
         c->user = NULL;
-        server_answer(c, 503, SLICE_EMPTY, SLICE_EMPTY);
+        answer_busy(c);
         return;
     }
     if (cors_takes(gateway, c)) {

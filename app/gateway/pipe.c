@@ -86,6 +86,7 @@ static void hold_request(struct pipe *pipe)
         pipe->request = gateway_take_body(pipe->gateway);
     }
     if (pipe->request == NULL) {
+        pipe->busy = true;
         fail_request(pipe, 503, "no memory for the request's body");
         return;
     }

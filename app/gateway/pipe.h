@@ -25,6 +25,7 @@ struct pipe {
     bool late;         /* what still runs has failed: its time is over */
     bool partial;      /* an answer is not a complete one */
     bool complete;     /* COMPLETE: nothing is missing */
+    bool busy;         /* FAILED: for want of memory; the client may try again */
     unsigned status;   /* FAILED: what the client gets */
     uint16_t position; /* sequential: the backend that is asked */
     uint16_t settled;  /* backends whose result is known */

@@ -587,6 +587,7 @@ static void test_bodies_run_out(void)
     CHECK(conns[LIMPET_BODIES].end == FAKE_ENDED && conns[LIMPET_BODIES].status == 500);
     send_get("/__health");
     CHECK(conn.end == FAKE_ENDED && conn.status == 503);
+    CHECK_EQ_STR(fake_conn_answer_field(&conn, "Retry-After"), "1");
     for (size_t i = 0; i < LIMPET_BODIES; i++) {
         fake_call_more(&fake_calls[i], SLICE_LIT("{\"a\":1}"), true);
         CHECK(conns[i].end == FAKE_ENDED && conns[i].status == 200);
@@ -606,6 +607,7 @@ static void test_exchanges_run_out(void)
     }
     send_get("/ok");
     CHECK(conn.end == FAKE_ENDED && conn.status == 503);
+    CHECK_EQ_STR(fake_conn_answer_field(&conn, "Retry-After"), "1");
     CHECK_EQ_UINT(world.gateway.exchanges_refused, 1);
     CHECK_EQ_STR(fake_metrics_log, "");
     CHECK_EQ_UINT(world.gateway.exchanges_used_max, LIMPET_EXCHANGES);

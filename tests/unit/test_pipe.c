@@ -324,6 +324,25 @@ static void test_no_bodies_left(void)
     }
 }
 
+/* Nowhere to hold the request's body: the client may try again. */
+static void test_no_body_for_the_request(void)
+{
+    merge_of(2);
+    world.config.endpoints[0].method = METHOD_POST;
+    world.config.backends[0].method = METHOD_POST;
+    world_start();
+    world.gateway.bodies_touched = LIMPET_BODIES;
+    fake_conn_init(&conn, "POST", "/m");
+    conn.conn.request.framing = FRAMING_LENGTH;
+    conn.conn.request.content_length = 5;
+    conn.body = SLICE_LIT("12345");
+    conn.body_complete = true;
+    world_request(&conn);
+    CHECK_EQ_UINT(fake_call_count, 0);
+    check_answer(503, "false", "");
+    CHECK_EQ_STR(fake_conn_answer_field(&conn, "Retry-After"), "1");
+}
+
 static void test_request_body(void)
 {
     for (size_t split = 0; split <= 5; split++) {
@@ -385,6 +404,7 @@ int main(void)
     test_concurrent();
     test_no_calls_left();
     test_no_bodies_left();
+    test_no_body_for_the_request();
     test_request_body();
     test_client_goes();
     return check_result();
