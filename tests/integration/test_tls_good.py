@@ -249,18 +249,19 @@ def test_files_that_cannot_be_used():
 
 def test_nothing_turns_it_off():
     """Keys that other programs have for that are refused, each by its name."""
-    for section, key in (("client_tls", "allow_insecure_connections"), ("client_tls", "insecure_skip_verify"),
-                         ("client_tls", "skip_verify"), ("telemetry/influx", "insecure_skip_verify"),
-                         ("telemetry/influx", "allow_insecure_connections"), ("telemetry/influx", "verify")):
-        config = lib.config([lib.endpoint("/0", "https://localhost:8443")],
-                            influx={"address": "https://localhost:8086", "ttl": "1s"})
-        place = config.setdefault(section, {}) if section == "client_tls" else config["extra_config"][section]
-        place[key] = True
-        daemon = lib.Limpetd(config, wait=False)
-        try:
-            assert daemon.wait_exit() == 1 and f"{section}.{key}" in daemon.log(), daemon.log()
-        finally:
-            daemon.kill()
+    keys = {"client_tls": ("allow_insecure_connections", "insecure_skip_verify", "skip_verify"),
+            "telemetry/influx": ("allow_insecure_connections", "insecure_skip_verify", "verify")}
+    config = lib.config([lib.endpoint("/0", "https://localhost:8443")], client_tls={},
+                        influx={"address": "https://localhost:8086", "ttl": "1s"})
+    for section, names in keys.items():
+        config.get(section, config["extra_config"].get(section)).update(dict.fromkeys(names, True))
+    daemon = lib.Limpetd(config, wait=False)
+    try:
+        assert daemon.wait_exit() == 1
+        for section, names in keys.items():
+            assert all(f"{section}.{name}" in daemon.log() for name in names), daemon.log()
+    finally:
+        daemon.kill()
 
 
 def test_system_authorities():
