@@ -3,12 +3,14 @@
 #define LIMPET_POSIX_DAEMON_H
 
 #include "app/app.h"
+#include "environment.h"
 #include "netif_slirp.h"
 
 /* For static placement, zero-initialised; do not touch the fields. */
 struct daemon {
     struct app *app;
     const struct port_storage *storage; /* set it before daemon_run; NULL = none */
+    const struct environment *environment; /* likewise: what it says in the log; NULL = nothing */
     struct log log; /* the port's own lines */
     struct slirp_netif netif;
     unsigned turns_without_poll;
