@@ -112,20 +112,27 @@ static void set_tls_time(struct app *app, const struct port_time *now)
 
 static void init_servers(struct app *app)
 {
+    const struct config_server *config = &app->config.server;
     uint64_t body_len_max = app->config.router.body_len_max;
     const struct server_options options = {
-        .header_timeout_ms = LIMPET_HEADER_TIMEOUT_MS,
+        .header_timeout_ms = config->read_header_timeout_ms,
         .stall_timeout_ms = LIMPET_STALL_TIMEOUT_MS,
-        .idle_timeout_ms = LIMPET_IDLE_TIMEOUT_MS,
+        .idle_timeout_ms = config->idle_timeout_ms,
+        .read_timeout_ms = config->read_timeout_ms,
+        .write_timeout_ms = config->write_timeout_ms,
+        .head_len_max = config->head_len_max,
         .body_len_max = body_len_max > 0 ? body_len_max : UINT64_MAX,
         .log_prefix = "[SERVICE: Gateway]",
     };
     struct server_handler handler = gateway_handler(&app->gateway);
     server_init(&app->gateway_server, &app->net, &app->timers, &app->log, app->gateway_conns,
                 LIMPET_GATEWAY_CONNS, &handler, &options);
-    struct server_options stats_options = options;
-    stats_options.log_prefix = "[SERVICE: Stats]";
-    stats_options.body_len_max = 0;
+    const struct server_options stats_options = {
+        .header_timeout_ms = LIMPET_HEADER_TIMEOUT_MS,
+        .stall_timeout_ms = LIMPET_STALL_TIMEOUT_MS,
+        .idle_timeout_ms = LIMPET_IDLE_TIMEOUT_MS,
+        .log_prefix = "[SERVICE: Stats]",
+    };
     handler = report_handler(&app->report);
     server_init(&app->stats_server, &app->net, &app->timers, &app->log, app->stats_conns,
                 LIMPET_STATS_CONNS, &handler, &stats_options);

@@ -66,6 +66,7 @@ static const struct metrics_value app_values[] = {
     COUNTER("gateway.conns_refused", gateway_server.refused_busy),
     GAUGE("gateway.conns_used", gateway_server.used),
     COUNTER("gateway.requests_refused", gateway_server.refused),
+    COUNTER("gateway.write_timeouts", gateway_server.write_timeouts),
     COUNTER("log.lines_dropped", log.lines_dropped),
     LIMIT("net.names", LIMPET_DNS_NAMES),
     GAUGE("net.names_used", service.names_asked),

@@ -167,6 +167,16 @@ struct config_tls {
     struct slice key_file;
 };
 
+/* How long clients of the gateway may take, and how much they may say: what holds, defaults filled
+ * in. */
+struct config_server {
+    uint32_t read_header_timeout_ms; /* > 0 */
+    uint32_t read_timeout_ms;        /* head and body; 0 = as long as bytes come */
+    uint32_t write_timeout_ms;       /* 0 = as long as bytes go */
+    uint32_t idle_timeout_ms;        /* > 0 */
+    uint32_t head_len_max;           /* bytes, at most LIMPET_HEAD_LEN_MAX */
+};
+
 /* Addresses that begin alike. Both families in 16 bytes: IPv4 stands behind ::ffff:0:0/96. */
 struct config_network {
     uint8_t address[16];
@@ -250,6 +260,7 @@ struct config {
     uint32_t cache_ttl_s;
     bool echo_endpoint;  /* /__echo/ */
     bool debug_endpoint; /* /__debug/ */
+    struct config_server server;
     struct config_router router;
     struct config_cors cors;
     enum log_level log_level;

@@ -60,7 +60,13 @@ struct key {
     X(ROOT_EXTRA_CONFIG, "extra_config", OBJECT, "{}", "namespaces")                              \
     X(ROOT_ECHO_ENDPOINT, "echo_endpoint", BOOL, "false", "")                                     \
     X(ROOT_DEBUG_ENDPOINT, "debug_endpoint", BOOL, "false", "")                                   \
-    X(ROOT_CLIENT_TLS, "client_tls", OBJECT, "{}", "")
+    X(ROOT_CLIENT_TLS, "client_tls", OBJECT, "{}", "")                                            \
+    X(ROOT_READ_HEADER_TIMEOUT, "read_header_timeout", DURATION, "\"0s\"",                        \
+      "1ns..1000h; 0s = default")                                                                 \
+    X(ROOT_READ_TIMEOUT, "read_timeout", DURATION, "\"0s\"", "1ns..1000h; 0s = none")             \
+    X(ROOT_WRITE_TIMEOUT, "write_timeout", DURATION, "\"0s\"", "1ns..1000h; 0s = none")           \
+    X(ROOT_IDLE_TIMEOUT, "idle_timeout", DURATION, "\"0s\"", "1ns..1000h; 0s = default")          \
+    X(ROOT_MAX_HEADER_BYTES, "max_header_bytes", NUMBER, "0", "bytes; 0 = default")
 #define KEYS_ROOT_OTHER(X)                                                                        \
     X("name", STRING, NO_EFFECT, "")                                                              \
     X("async_agent", OBJECTS, NEVER, "[]")                                                        \
@@ -73,19 +79,14 @@ struct key {
     X("dns_cache_ttl", DURATION, NO_EFFECT, "")                                                   \
     X("expect_continue_timeout", DURATION, NO_EFFECT, "")                                         \
     X("idle_connection_timeout", DURATION, NO_EFFECT, "")                                         \
-    X("idle_timeout", DURATION, LATER, "\"0s\"")                                                  \
-    X("max_header_bytes", NUMBER, LATER, "1000000")                                               \
     X("max_idle_connections", NUMBER, NO_EFFECT, "")                                              \
     X("max_idle_connections_per_host", NUMBER, NO_EFFECT, "")                                     \
     X("max_shutdown_wait_time", DURATION, NO_EFFECT, "")                                          \
     X("plugin", OBJECT, NEVER, "")                                                                \
-    X("read_header_timeout", DURATION, LATER, "\"0s\"")                                           \
-    X("read_timeout", DURATION, LATER, "\"0s\"")                                                  \
     X("response_header_timeout", DURATION, LATER, "\"0s\"")                                       \
     X("sequential_start", BOOL, NO_EFFECT, "")                                                    \
     X("tls", OBJECT, LATER, "")                                                                   \
-    X("use_h2c", BOOL, NEVER, "false")                                                            \
-    X("write_timeout", DURATION, LATER, "\"0s\"")
+    X("use_h2c", BOOL, NEVER, "false")
 
 /* an entry of endpoints[] */
 #define KEYS_ENDPOINT(X)                                                                          \

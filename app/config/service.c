@@ -3,6 +3,7 @@
 #include "config/loader.h"
 
 static void listen_read(struct loader *l, struct node port, struct node listen_ip);
+static void server_read(struct loader *l, const struct node *found);
 static void listeners_check(struct loader *l);
 
 void loader_read_service(struct loader *l)
@@ -23,6 +24,7 @@ void loader_read_service(struct loader *l)
     config->echo_endpoint = node_true(found[ROOT_ECHO_ENDPOINT]);
     config->debug_endpoint = node_true(found[ROOT_DEBUG_ENDPOINT]);
     listen_read(l, found[ROOT_PORT], found[ROOT_LISTEN_IP]);
+    server_read(l, found);
     loader_read_client_tls(l, found[ROOT_CLIENT_TLS]);
     loader_read_telemetry(l, found[ROOT_EXTRA_CONFIG]);
     listeners_check(l);
@@ -51,6 +53,34 @@ static void listen_read(struct loader *l, struct node port, struct node listen_i
     if (problem != NULL) {
         loader_report_address(l, listen_ip.raw.ptr, text, problem);
     }
+}
+
+/* As Go's http.Server: read_timeout stands for those that are not given. */
+static void server_read(struct loader *l, const struct node *found)
+{
+    struct config_server *server = &l->config->server;
+    uint64_t len_max = 0;
+    value_timeout_ms(l, found[ROOT_READ_TIMEOUT], &server->read_timeout_ms);
+    value_timeout_ms(l, found[ROOT_WRITE_TIMEOUT], &server->write_timeout_ms);
+    bool bounded = server->read_timeout_ms > 0;
+    server->read_header_timeout_ms = bounded ? server->read_timeout_ms : LIMPET_HEADER_TIMEOUT_MS;
+    server->idle_timeout_ms = bounded ? server->read_timeout_ms : LIMPET_IDLE_TIMEOUT_MS;
+    value_timeout_ms(l, found[ROOT_READ_HEADER_TIMEOUT], &server->read_header_timeout_ms);
+    value_timeout_ms(l, found[ROOT_IDLE_TIMEOUT], &server->idle_timeout_ms);
+    if (bounded && server->read_timeout_ms < server->read_header_timeout_ms) {
+        server->read_header_timeout_ms = server->read_timeout_ms;
+    }
+    value_number(l, found[ROOT_MAX_HEADER_BYTES], 0, UINT32_MAX, &len_max);
+    if (len_max > LIMPET_HEAD_LEN_MAX) {
+        struct out *out =
+            finding_begin(l->findings, CONFIG_WARNING, found[ROOT_MAX_HEADER_BYTES].raw.ptr);
+        out_text(out, "a head has room for ");
+        out_u64(out, LIMPET_HEAD_LEN_MAX);
+        out_text(out, " bytes only (LIMPET_HEAD_LEN_MAX)");
+        finding_end(l->findings);
+    }
+    bool shorter = len_max > 0 && len_max < LIMPET_HEAD_LEN_MAX;
+    server->head_len_max = shorter ? (uint32_t)len_max : LIMPET_HEAD_LEN_MAX;
 }
 
 /* Gateway and metrics cannot share a port where their addresses overlap. */

@@ -42,6 +42,9 @@ void server_init(struct server *server, struct net *net, struct timers *timers, 
         .conns = conns,
         .conns_len = conns_len,
     };
+    if (server->options.head_len_max == 0) {
+        server->options.head_len_max = LIMPET_HEAD_LEN_MAX;
+    }
     for (size_t i = conns_len; i > 0; i--) {
         struct server_conn *c = &conns[i - 1];
         c->server = server;
@@ -323,6 +326,23 @@ void conn_idle(struct server_conn *c)
 
 /* ---- Deadlines ------------------------------------------------------------------------------ */
 
+/* Until when a request may be read, if we wait for more of it, and its response be written,
+ * whatever moves; TIMER_NEVER = as long as it moves. */
+static uint64_t write_limit_ns(const struct server_conn *c)
+{
+    uint32_t timeout_ms = c->server->options.write_timeout_ms;
+    return timeout_ms > 0 ? c->head_end_ns + LIMPET_MS_TO_NS(timeout_ms) : TIMER_NEVER;
+}
+
+static uint64_t limit_ns(const struct server_conn *c, bool read)
+{
+    uint32_t timeout_ms = read ? c->server->options.read_timeout_ms : 0;
+    uint64_t write_ns = write_limit_ns(c);
+    uint64_t read_ns =
+        timeout_ms > 0 ? c->head_start_ns + LIMPET_MS_TO_NS(timeout_ms) : TIMER_NEVER;
+    return read_ns < write_ns ? read_ns : write_ns;
+}
+
 /* What we wait for: that the client takes what waits to be written, or sends the body that the
  * handler asked for. Not for the handler: it has deadlines of its own. */
 void conn_watch(struct server_conn *c)
@@ -332,10 +352,12 @@ void conn_watch(struct server_conn *c)
     }
     bool write = c->blocked || response_waits(c);
     bool read = c->body_wanted && !c->body.done;
+    uint64_t limit = limit_ns(c, read);
+    uint64_t stall_ns = c->server->now_ns + LIMPET_MS_TO_NS(c->server->options.stall_timeout_ms);
     if (!write && !read) {
-        c->deadline_ns = TIMER_NEVER;
-    } else if (c->deadline_ns == TIMER_NEVER || c->moved) {
-        conn_deadline(c, c->server->now_ns + LIMPET_MS_TO_NS(c->server->options.stall_timeout_ms));
+        conn_deadline(c, limit);
+    } else if (c->deadline_ns >= limit || c->moved) {
+        conn_deadline(c, stall_ns < limit ? stall_ns : limit);
     }
     c->moved = false;
 }
@@ -345,6 +367,9 @@ void conn_watch(struct server_conn *c)
 void conn_deadline(struct server_conn *c, uint64_t deadline_ns)
 {
     c->deadline_ns = deadline_ns;
+    if (deadline_ns == TIMER_NEVER) {
+        return;
+    }
     if (!timer_is_set(&c->timer) || c->timer.deadline_ns > deadline_ns) {
         timer_set(c->server->timers, &c->timer, deadline_ns, on_deadline, c);
     }
@@ -361,8 +386,24 @@ static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
     }
 }
 
+static void write_too_long(struct server_conn *c)
+{
+    c->server->write_timeouts++;
+    if (c->owned) {
+        c->owned = false;
+        c->server->handler.gone(c->server->handler.ctx, c, LIMPET_ERR_IO);
+    }
+    conn_abort(c);
+}
+
 static void deadline_passed(struct server_conn *c)
 {
+    bool responding = c->state == CONN_HANDLING || c->state == CONN_RESPONDING ||
+                      c->state == CONN_ENDING;
+    if (responding && c->deadline_ns >= write_limit_ns(c)) {
+        write_too_long(c);
+        return;
+    }
     switch (c->state) {
     case CONN_HEAD:
         if (c->head_used > 0) {

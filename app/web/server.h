@@ -30,7 +30,8 @@ struct server_handler {
     void (*progress)(void *ctx, struct server_conn *c);
     /* The client is gone, or a deadline of this side passed, before server_end: forget the
      * connection. Called once at most, never inside a call of the handler.
-     * err: LIMPET_ERR_RESET, _TIMEOUT, _IO of the transport; _TIMEOUT the client stalled; _CLOSED
+     * err: LIMPET_ERR_RESET, _TIMEOUT, _IO of the transport; _TIMEOUT the client stalled, or
+     * read_timeout_ms passed; _IO write_timeout_ms passed; _CLOSED
      * its body ended early, _SYNTAX bad chunks, _TOO_LONG above body_len_max. If no byte of a
      * response was sent the server answers itself: 408, 400 (_CLOSED, _SYNTAX) or 413. */
     void (*gone)(void *ctx, struct server_conn *c, int err);
@@ -42,6 +43,9 @@ struct server_options {
     uint32_t idle_timeout_ms;   /* between requests: closed */
     uint64_t body_len_max;      /* announced or counted, above it 413; UINT64_MAX = unlimited */
     const char *log_prefix;
+    uint32_t read_timeout_ms;   /* first byte -> whole request: 408; 0 = none */
+    uint32_t write_timeout_ms;  /* whole head -> whole response: reset; 0 = none */
+    uint32_t head_len_max;      /* bytes of a head: above it 431; 0 = LIMPET_HEAD_LEN_MAX */
 };
 
 enum server_conn_state {
@@ -64,6 +68,7 @@ struct server_conn {
     struct timer timer;   /* fires at deadline_ns or earlier */
     uint64_t deadline_ns; /* TIMER_NEVER: none */
     uint64_t head_start_ns;
+    uint64_t head_end_ns;
     size_t head_used; /* bytes of the request's head in buf */
     size_t head_scanned;
     struct body_reader body;
@@ -117,6 +122,7 @@ struct server {
     uint64_t accepted;
     uint64_t refused_busy; /* told 503 or reset: no slot */
     uint64_t refused;      /* requests that the server answered itself: 400, 408, 413, ... */
+    uint64_t write_timeouts; /* responses that took longer than write_timeout_ms: reset */
     uint64_t purged;       /* idle connections closed for a new one */
     uint64_t now_ns;
     int64_t unix_ns;     /* for the Date field; 0 = unknown, no field */

@@ -31,6 +31,11 @@ bool request_read_head(struct server_conn *c)
         memcpy(c->buf + c->head_used, s.ptr, piece);
         int len = message_parse_request(slice_of(c->buf, c->head_used + piece), &c->head_scanned,
                                         &c->request);
+        size_t seen = len > 0 ? (size_t)len : c->head_used + piece;
+        if (len >= 0 && seen > c->server->options.head_len_max) {
+            request_refuse(c, 431, "head too long");
+            return c->state != CONN_FREE;
+        }
         if (len < 0) {
             bool tls = c->buf[0] == TLS_HANDSHAKE;
             request_refuse(c, c->request.refuse_status, tls ? NULL : c->request.refuse_text);
@@ -85,6 +90,7 @@ static void start_request(struct server_conn *c)
     c->body_wanted = false;
     c->body_end_told = c->body.done;
     c->failure = LIMPET_OK;
+    c->head_end_ns = server->now_ns;
     c->drain_left = LIMPET_DRAIN_LEN_MAX;
     c->keep_alive = c->request.keep_alive;
     c->continue_due = c->request.expect_continue;

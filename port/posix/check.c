@@ -12,6 +12,7 @@
 
 struct checker {
     struct out *out;
+    const struct environment *environment;
     size_t findings;
 };
 
@@ -67,8 +68,7 @@ static void check_addresses(const struct config *config, config_report_fn report
 
 static void say(void *ctx, const struct config_finding *finding)
 {
-    const struct config_source *source = ctx;
-    config_file_say(source->name, finding);
+    config_file_say(ctx, finding);
 }
 
 static int check_text(struct app *app, const char *path, struct out *out)
@@ -82,7 +82,7 @@ static int check_text(struct app *app, const char *path, struct out *out)
     int err = app_plan(app, &plan); /* said on stderr */
     out_text(out, path);
     out_text(out, err == LIMPET_OK ? ": ok\n" : ": does not fit\n");
-    check_put_text(out, &app->config, &plan);
+    check_put_text(out, &app->config, &plan, &source.environment);
     return finish(out) && err == LIMPET_OK ? 0 : 1;
 }
 
@@ -105,16 +105,17 @@ static void put_finding(void *ctx, const struct config_finding *finding)
 {
     struct checker *checker = ctx;
     struct out *out = checker->out;
+    const struct config_finding f = environment_place(checker->environment, finding);
     out_text(out, checker->findings++ == 0 ? "{\"kind\":\"" : ",{\"kind\":\"");
-    out_text(out, kind_word(finding->kind));
+    out_text(out, kind_word(f.kind));
     out_text(out, "\",\"line\":");
-    out_u64(out, finding->line);
+    out_u64(out, f.line);
     out_text(out, ",\"column\":");
-    out_u64(out, finding->column);
+    out_u64(out, f.column);
     out_text(out, ",\"path\":");
-    out_json_string(out, finding->path);
+    out_json_string(out, f.path);
     out_text(out, ",\"message\":");
-    out_json_string(out, finding->message);
+    out_json_string(out, f.message);
     out_char(out, '}');
 }
 
@@ -127,8 +128,8 @@ static void put_failure(struct checker *checker, const char *message)
 
 static int check_json(struct app *app, const char *path, struct out *out)
 {
-    struct checker checker = {.out = out};
-    struct config_source source;
+    struct config_source source = {0};
+    struct checker checker = {.out = out, .environment = &source.environment};
     struct app_plan plan;
     out_text(out, "{\"file\":");
     out_json_string(out, slice_from_cstr(path));
@@ -148,7 +149,7 @@ static int check_json(struct app *app, const char *path, struct out *out)
     }
     out_text(out, ok ? "],\"ok\":true" : "],\"ok\":false");
     if (loaded) {
-        check_put_json(out, &app->config, &plan);
+        check_put_json(out, &app->config, &plan, &source.environment);
     }
     out_text(out, "}\n");
     return finish(out) && ok ? 0 : 1;

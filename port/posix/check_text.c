@@ -141,6 +141,47 @@ static void text_gateway(struct out *out, const struct config *config)
     }
 }
 
+static void text_environment(struct out *out, const struct environment *environment)
+{
+    for (size_t i = 0; i < environment->count; i++) {
+        out_text(out, i == 0 ? "  environ.  " : "            ");
+        out_put(out, environment->entries[i].name);
+        out_char(out, '=');
+        out_put(out, environment->entries[i].value);
+        out_char(out, '\n');
+    }
+}
+
+/* A bound that may be none. */
+static void text_bound(struct out *out, const char *before, uint32_t ms)
+{
+    out_text(out, before);
+    if (ms > 0) {
+        out_duration_ms(out, ms);
+    } else {
+        out_text(out, "no bound");
+    }
+}
+
+static void text_limits(struct out *out, const struct config *config)
+{
+    const struct config_server *server = &config->server;
+    out_text(out, "  clients   head ");
+    out_u64(out, server->head_len_max);
+    out_text(out, " bytes, body ");
+    if (config->router.body_len_max > 0) {
+        out_u64(out, config->router.body_len_max);
+        out_text(out, " bytes");
+    } else {
+        out_text(out, "of any length");
+    }
+    text_bound(out, "; head within ", server->read_header_timeout_ms);
+    text_bound(out, ", request ", server->read_timeout_ms);
+    text_bound(out, ", answer ", server->write_timeout_ms);
+    text_bound(out, ", idle ", server->idle_timeout_ms);
+    out_text(out, config->cors.enabled ? "; CORS\n" : "\n");
+}
+
 static void text_metrics(struct out *out, const struct config *config, const struct app_plan *plan)
 {
     const struct config_metrics *metrics = &config->metrics;
@@ -252,9 +293,12 @@ static void text_memory(struct out *out, const struct app_plan *plan)
     }
 }
 
-void check_put_text(struct out *out, const struct config *config, const struct app_plan *plan)
+void check_put_text(struct out *out, const struct config *config, const struct app_plan *plan,
+                    const struct environment *environment)
 {
+    text_environment(out, environment);
     text_gateway(out, config);
+    text_limits(out, config);
     text_metrics(out, config, plan);
     text_influx(out, config, plan);
     text_memory(out, plan);
@@ -366,6 +410,37 @@ static void json_endpoint(struct out *out, const struct config *config,
     out_text(out, "]}");
 }
 
+static void json_environment(struct out *out, const struct environment *environment)
+{
+    json_key(out, "environment");
+    out_char(out, '[');
+    for (size_t i = 0; i < environment->count; i++) {
+        const struct environment_entry *entry = &environment->entries[i];
+        out_text(out, i == 0 ? "{\"name\":" : ",{\"name\":");
+        out_json_string(out, entry->name);
+        json_text(out, "key", slice_from_cstr(entry->key));
+        json_text(out, "value", entry->value);
+        out_char(out, '}');
+    }
+    out_char(out, ']');
+}
+
+/* 0 = no bound. */
+static void json_limits(struct out *out, const struct config *config)
+{
+    const struct config_server *server = &config->server;
+    json_key(out, "limits");
+    out_text(out, "{\"head_len_max\":");
+    out_u64(out, server->head_len_max);
+    json_number(out, "body_len_max", config->router.body_len_max);
+    json_number(out, "read_header_timeout_ms", server->read_header_timeout_ms);
+    json_number(out, "read_timeout_ms", server->read_timeout_ms);
+    json_number(out, "write_timeout_ms", server->write_timeout_ms);
+    json_number(out, "idle_timeout_ms", server->idle_timeout_ms);
+    out_char(out, '}');
+    json_bool(out, "cors", config->cors.enabled);
+}
+
 static void json_gateway(struct out *out, const struct config *config)
 {
     char address[URL_LEN_MAX];
@@ -373,6 +448,7 @@ static void json_gateway(struct out *out, const struct config *config)
     json_key(out, "gateway");
     out_text(out, "{\"listen\":");
     out_json_string(out, slice_from_cstr(address));
+    json_limits(out, config);
     json_key(out, "endpoints");
     out_char(out, '[');
     for (size_t i = 0; i < config->endpoint_count; i++) {
@@ -452,8 +528,10 @@ static void json_memory(struct out *out, const struct app_plan *plan)
     out_text(out, "]}");
 }
 
-void check_put_json(struct out *out, const struct config *config, const struct app_plan *plan)
+void check_put_json(struct out *out, const struct config *config, const struct app_plan *plan,
+                    const struct environment *environment)
 {
+    json_environment(out, environment);
     json_gateway(out, config);
     json_metrics(out, config, plan);
     json_influx(out, config, plan);

@@ -8,11 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* One byte more than a text may have, to see that there is more. */
+static char text[LIMPET_CONFIG_TEXT_LEN_MAX + 1u];
+
 struct printer {
-    const char *name;
+    const struct config_source *source;
     bool verbose;
 };
 
+static bool add_environment(struct config_source *source, size_t len);
 static bool say_errno(const char *path);
 static void print_finding(void *ctx, const struct config_finding *finding);
 
@@ -21,7 +25,6 @@ static void print_finding(void *ctx, const struct config_finding *finding);
 
 bool config_file_read(struct config_source *source, const char *path)
 {
-    static char text[LIMPET_CONFIG_TEXT_LEN_MAX + 1u];
     size_t len = 0;
     ssize_t count = 1;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -41,8 +44,20 @@ bool config_file_read(struct config_source *source, const char *path)
                 LIMPET_CONFIG_TEXT_LEN_MAX);
         return false;
     }
-    *source = (struct config_source){.name = path, .text = slice_of(text, len)};
-    return count >= 0;
+    source->name = path;
+    return count >= 0 && add_environment(source, len);
+}
+
+/* To the first `len` bytes of `text`. */
+static bool add_environment(struct config_source *source, size_t len)
+{
+    environment_read(&source->environment);
+    if (!environment_apply(&source->environment, text, &len, LIMPET_CONFIG_TEXT_LEN_MAX)) {
+        fprintf(stderr, "%s: no room for the values of KRAKEND_* variables\n", source->name);
+        return false;
+    }
+    source->text = slice_of(text, len);
+    return true;
 }
 
 static bool say_errno(const char *path)
@@ -51,10 +66,11 @@ static bool say_errno(const char *path)
     return false;
 }
 
-struct config_source config_file_quickstart(void)
+bool config_file_quickstart(struct config_source *source)
 {
-    return (struct config_source){.name = "quickstart.json",
-                                  .text = slice_of(quickstart_json, quickstart_json_len)};
+    source->name = "quickstart.json";
+    memcpy(text, quickstart_json, quickstart_json_len);
+    return add_environment(source, quickstart_json_len);
 }
 
 /* ---- Loading ----------------------------------------------------------------------------------
@@ -62,7 +78,7 @@ struct config_source config_file_quickstart(void)
 
 bool config_file_load(struct app *app, const struct config_source *source, bool verbose)
 {
-    struct printer printer = {.name = source->name, .verbose = verbose};
+    struct printer printer = {.source = source, .verbose = verbose};
     return app_load(app, source->text, print_finding, &printer) == LIMPET_OK;
 }
 
@@ -83,19 +99,19 @@ static void print_finding(void *ctx, const struct config_finding *finding)
 {
     const struct printer *printer = ctx;
     if (finding->kind != CONFIG_NO_EFFECT || printer->verbose) {
-        config_file_say(printer->name, finding);
+        config_file_say(printer->source, finding);
     }
 }
 
-void config_file_say(const char *name, const struct config_finding *finding)
+void config_file_say(const struct config_source *source, const struct config_finding *finding)
 {
-    fprintf(stderr, "%s:", name);
-    if (finding->line > 0) {
-        fprintf(stderr, "%u:%u:", (unsigned)finding->line, (unsigned)finding->column);
+    const struct config_finding f = environment_place(&source->environment, finding);
+    fprintf(stderr, "%s:", source->name);
+    if (f.line > 0) {
+        fprintf(stderr, "%u:%u:", (unsigned)f.line, (unsigned)f.column);
     }
-    if (finding->path.len > 0) {
-        fprintf(stderr, " %.*s:", (int)finding->path.len, finding->path.ptr);
+    if (f.path.len > 0) {
+        fprintf(stderr, " %.*s:", (int)f.path.len, f.path.ptr);
     }
-    fprintf(stderr, " %s%.*s\n", mark(finding->kind), (int)finding->message.len,
-            finding->message.ptr);
+    fprintf(stderr, " %s%.*s\n", mark(f.kind), (int)f.message.len, f.message.ptr);
 }

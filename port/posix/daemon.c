@@ -33,6 +33,7 @@
 #define PREFIX_STATS "[SERVICE: Stats]"
 
 static struct port_time read_time(const struct daemon *d);
+static void log_environment(struct daemon *d);
 static bool try_ports(struct daemon *d);
 static void raise_fd_limit(struct daemon *d);
 static bool start_network(struct daemon *d, uint32_t network_ip4);
@@ -46,6 +47,7 @@ int daemon_run(struct daemon *d, struct app *app, int argc, char *const argv[])
 {
     d->app = app;
     log_init(&d->log, port_log_sink, NULL, app->config.log_level);
+    log_environment(d);
     if (!try_ports(d)) {
         return 1;
     }
@@ -107,6 +109,19 @@ static void log_port_error(struct daemon *d, const struct config_listen *entry, 
         out_text(o, "; ports below net.ipv4.ip_unprivileged_port_start need a privilege");
     }
     log_end(&d->log);
+}
+
+static void log_environment(struct daemon *d)
+{
+    for (size_t i = 0; d->environment != NULL && i < d->environment->count; i++) {
+        const struct environment_entry *entry = &d->environment->entries[i];
+        struct out *o = log_begin(&d->log, LOG_INFO, "[SERVICE: Config]");
+        out_put(o, entry->name);
+        out_char(o, '=');
+        out_put(o, entry->value);
+        out_text(o, " wins over the file");
+        log_end(&d->log);
+    }
 }
 
 /* Before anything else starts: a taken port is what goes wrong most often. */

@@ -3,6 +3,7 @@
 #define LIMPET_POSIX_DAEMON_H
 
 #include "app/app.h"
+#include "environment.h"
 #include "netif_slirp.h"
 #include "wall_clock.h"
 
@@ -10,6 +11,7 @@
 struct daemon {
     struct app *app;
     const struct port_storage *storage; /* set it before daemon_run; NULL = none */
+    const struct environment *environment; /* likewise: what it says in the log; NULL = nothing */
     struct log log; /* the port's own lines */
     struct slirp_netif netif;
     struct wall_clock clock; /* not used without a time server */

@@ -17,13 +17,13 @@ static struct file_storage state;
 
 static int run(const struct command_line *line, int argc, char *const argv[])
 {
-    struct config_source source = config_file_quickstart();
-    if (line->config_path != NULL && !config_file_read(&source, line->config_path)) {
+    static struct config_source source;
+    bool read = line->config_path != NULL ? config_file_read(&source, line->config_path)
+                                          : config_file_quickstart(&source);
+    if (!read || !config_file_load(&app, &source, false)) {
         return 1;
     }
-    if (!config_file_load(&app, &source, false)) {
-        return 1;
-    }
+    instance.environment = &source.environment;
     if (line->debug) {
         app.config.log_level = LOG_DEBUG;
         app.config.debug_endpoint = true;

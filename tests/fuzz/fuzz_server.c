@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 4 || size > 4096) {
         return 0;
     }
-    world.options = (struct server_options){3000, 10000, 60000, 2000, "[FUZZ]"};
+    world.options = (struct server_options){3000, 10000, 60000, 2000, "[FUZZ]", 0, 0, 0};
     world_begin();
     world.big_len = 300;
     struct fake_peer *peer = world_join();

@@ -1,7 +1,10 @@
 """The router's options, error statuses, CORS and the server's limits of a whole daemon, one by one, as
 one would try them with curl."""
+import json
+import os
 import re
 import socket
+import tempfile
 import time
 
 import lib
@@ -318,6 +321,158 @@ def test_cors_options():
         with cors(b, {"options_passthrough": True}) as daemon:
             answer = preflight(daemon)
             assert answer.status == 405 and control(answer)["Allow-Origin"] == "*"
+
+
+# ---- What clients may take -----------------------------------------------------------------------
+
+def raw(daemon, text=b""):
+    connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=lib.SECONDS_MAX)
+    connection.sendall(text)
+    return connection
+
+
+def everything(connection):
+    """What comes until the peer closes or resets the connection."""
+    got = b""
+    try:
+        while True:
+            more = connection.recv(65536)
+            if not more:
+                return got
+            got += more
+    except ConnectionResetError:
+        return got
+
+
+HEAD = b"POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+
+
+def test_read_timeouts():
+    with backend() as b:
+        with start(b, read_header_timeout="300ms") as daemon:
+            with raw(daemon, b"GET /ok HTTP/1.1\r\n") as slow, raw(daemon) as silent:
+                assert everything(slow).startswith(b"HTTP/1.1 408 ")
+                assert everything(silent) == b""
+        with start(b, read_timeout="700ms") as daemon:
+            with raw(daemon, HEAD) as slow:
+                for _ in range(3):  # it moves, but does not end in time
+                    time.sleep(0.1)
+                    slow.sendall(b"x")
+                assert everything(slow).startswith(b"HTTP/1.1 408 ")
+            assert daemon.request("POST", "/ok", body=b"0123456789").status == 200
+            with raw(daemon, b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n") as idle:
+                assert everything(idle).startswith(b"HTTP/1.1 200 ")  # closed as idle, too
+
+
+def test_idle_timeout():
+    with backend() as b, start(b, idle_timeout="300ms") as daemon:
+        with raw(daemon, b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n") as idle:
+            assert everything(idle).startswith(b"HTTP/1.1 200 ")
+
+
+def test_write_timeout():
+    with backend() as b, start(b, write_timeout="400ms") as daemon:
+        assert daemon.get("/ok").status == 200
+    with backend() as b, start(b, write_timeout="400ms",
+                               more=[lib.endpoint("/late", b, "/slow", timeout="20s")]) as daemon:
+        with raw(daemon, b"GET /late HTTP/1.1\r\nHost: a\r\n\r\n") as late:
+            assert everything(late) == b""
+        lib.wait_until(lambda: daemon.stats().get("limpet.gateway.write_timeouts") == 1,
+                       "the reset is counted")
+        assert daemon.stats()["krakend.router.response./late.status.500.count"] == 1
+
+
+def test_max_header_bytes():
+    with backend() as b, start(b, max_header_bytes=300) as daemon:
+        assert daemon.get("/ok", headers={"X-Pad": "p" * 100}).status == 200
+        assert daemon.get("/ok", headers={"X-Pad": "p" * 300}).status == 431
+        text = b"GET /ok HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: "
+        pad = 300 - len(text) - 4
+        for extra, status in ((0, b"200"), (1, b"431")):
+            with raw(daemon, text + b"p" * (pad + extra) + b"\r\n\r\n") as connection:
+                assert everything(connection).split(b" ")[1] == status, extra
+
+
+# ---- The environment -----------------------------------------------------------------------------
+
+def check(config, *args, **variables):
+    """limpetd check, with these variables and no others of KrakenD's."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(config, file, indent=1)
+        file.flush()
+        env = {name: value for name, value in os.environ.items() if not name.startswith("KRAKEND_")}
+        return lib.run("check", "-c", file.name, *args, env=dict(env, **variables))
+
+
+def test_environment():
+    with backend() as b:
+        port = lib.free_port()
+        config = lib.config(endpoints(b))
+        env = dict(os.environ, KRAKEND_PORT=str(port), KRAKEND_ECHO_ENDPOINT="true")
+        with lib.Limpetd(config, env=env, wait=False) as daemon:
+            daemon.port = port
+            daemon.wait_ready()
+            assert daemon.get("/__echo/x").status == 200
+            daemon.wait_log(rf"INFO: .*KRAKEND_PORT={port} wins over the file")
+        told = json.loads(check(config, "--json", KRAKEND_PORT="70000").stdout)
+        finding = [f for f in told["findings"] if f["kind"] == "error"]
+        assert [(f["path"], f["line"]) for f in finding] == [("KRAKEND_PORT", 0)], finding
+        good = json.loads(check(config, "--json", KRAKEND_TIMEOUT="750ms").stdout)
+        assert good["ok"] and good["environment"] == [
+            {"name": "KRAKEND_TIMEOUT", "key": "timeout", "value": "750ms"}]
+        assert good["gateway"]["endpoints"][0]["timeout_ms"] == 750
+        other = check(config, KRAKEND_HOST="http://x", KRAKEND_NOTHING="1")
+        assert other.returncode == 0
+        assert "KRAKEND_HOST has no effect" in other.stderr
+        assert "KRAKEND_NOTHING has no effect" in other.stderr
+        broken = check(config, KRAKEND_ECHO_ENDPOINT="perhaps", KRAKEND_LISTEN_IP='a"b')
+        assert broken.returncode == 1
+        assert 'KRAKEND_ECHO_ENDPOINT: expected true or false, got "perhaps"' in broken.stderr
+        assert "KRAKEND_LISTEN_IP: " in broken.stderr
+
+
+# ---- What is refused -----------------------------------------------------------------------------
+
+SERVICE = ["plugin/http-server", "modifier/lua-endpoint", "auth/validator", "telemetry/opencensus",
+           "security/http", "security/bot-detector", "github_com/devopsfaith/krakend-httpsecure"]
+ENDPOINT = ["modifier/lua-endpoint", "modifier/lua-proxy", "validation/cel", "auth/validator",
+            "auth/signer", "plugin/req-resp-modifier", "validation/json-schema", "websocket",
+            "github.com/devopsfaith/krakend-lua/proxy", "github.com/devopsfaith/krakend-jose/validator"]
+BACKEND = ["modifier/lua-backend", "validation/cel", "modifier/martian", "plugin/http-client",
+           "plugin/req-resp-modifier", "backend/amqp/consumer", "backend/amqp/producer",
+           "backend/pubsub/publisher", "backend/pubsub/subscriber", "backend/lambda",
+           "backend/graphql", "backend/grpc", "backend/soap", "qos/http-cache",
+           "auth/client-credentials", "github.com/devopsfaith/krakend-martian",
+           "github.com/devopsfaith/krakend-httpcache", "github.com/devopsfaith/krakend-lambda"]
+
+
+def test_refused_by_name():
+    def place(extra=None, endpoint_extra=None, backend_extra=None, **keys):
+        entry = lib.endpoint("/a", lib.NOBODY)
+        entry["extra_config"] = endpoint_extra or {}
+        entry["backend"][0]["extra_config"] = backend_extra or {}
+        entry["backend"][0].update(keys)
+        return {"version": 3, "endpoints": [entry], "extra_config": extra or {}}
+    cases = [(place(extra={name: {}}), "extra_config", name) for name in SERVICE]
+    cases += [(place(endpoint_extra={name: [] if "cel" in name else {}}),
+               "endpoints[0].extra_config", name) for name in ENDPOINT]
+    cases += [(place(backend_extra={name: [] if "cel" in name else {}}),
+               "endpoints[0].backend[0].extra_config", name) for name in BACKEND]
+    flatmap = {"proxy": {"flatmap_filter": [{"type": "del", "args": ["a"]}]}}
+    cases += [(place(endpoint_extra=flatmap), "endpoints[0].extra_config.proxy", "flatmap_filter"),
+              (place(backend_extra=flatmap), "endpoints[0].backend[0].extra_config.proxy",
+               "flatmap_filter"),
+              (dict(place(), plugin={"folder": "x", "pattern": ".so"}), "", "plugin")]
+    cases += [(place(encoding=name), "endpoints[0].backend[0]", "encoding")
+              for name in ("xml", "rss", "yaml")]
+    for config, parent, name in cases:
+        result = check(config, "--json")
+        told = json.loads(result.stdout)
+        errors = [f for f in told["findings"] if f["kind"] == "error"]
+        paths = [f"{parent}.{name}", f"{parent}[\"{name}\"]", name]
+        assert result.returncode == 1 and len(errors) == 1, (name, errors)
+        assert errors[0]["path"] in paths and errors[0]["line"] > 0, (name, errors)
+        assert "is not supported" in errors[0]["message"], (name, errors)
 
 
 if __name__ == "__main__":

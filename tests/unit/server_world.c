@@ -233,7 +233,7 @@ void world_begin(void)
 {
     struct server_options options = world.options;
     if (options.log_prefix == NULL) {
-        options = (struct server_options){3000, 10000, 60000, UINT64_MAX, "[TEST]"};
+        options = (struct server_options){3000, 10000, 60000, UINT64_MAX, "[TEST]", 0, 0, 0};
     }
     memset(&world, 0, offsetof(struct server_world, conns));
     memset((char *)&world + offsetof(struct server_world, options), 0,

@@ -28,7 +28,7 @@ static void begin(void)
 {
     static const char *const argv[] = {"limpetd", "run"};
     const struct metrics_options measured = {.collection_time_ns = LIMPET_S_TO_NS(60)};
-    const struct server_options options = {3000, 10000, 60000, 0, "[TEST]"};
+    const struct server_options options = {3000, 10000, 60000, 0, "[TEST]", 0, 0, 0};
     log_init(&test_log, no_log, NULL, LOG_DEBUG);
     timers_init(&timers, heap, sizeof(heap) / sizeof(heap[0]));
     net_init(&net, &test_log, 0);

@@ -294,7 +294,7 @@ static void leave_to_send_is_given_when_the_body_is_wanted(void)
 
 static void a_body_has_a_limit(void)
 {
-    world.options = (struct server_options){3000, 10000, 60000, 5, "[TEST]"};
+    world.options = (struct server_options){3000, 10000, 60000, 5, "[TEST]", 0, 0, 0};
     struct fake_peer *peer =
         join_and_send("POST /full HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");
     CHECK(world_got(peer, 413, NULL, true));
@@ -303,7 +303,7 @@ static void a_body_has_a_limit(void)
     static const char *const chunks[] = {"6\r\nabcdef\r\n0\r\n\r\n", "5\r\nabcde\r\n1\r\nf\r\n",
                                          "3\r\nabc\r\n7fffffffffffffff\r\n"};
     for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
-        world.options = (struct server_options){3000, 10000, 60000, 5, "[TEST]"};
+        world.options = (struct server_options){3000, 10000, 60000, 5, "[TEST]", 0, 0, 0};
         peer =
             join_and_send("POST /full HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
         fake_peer_text(peer, chunks[i]);
@@ -312,7 +312,7 @@ static void a_body_has_a_limit(void)
         CHECK_EQ_INT(world.gone_err, LIMPET_ERR_TOO_LONG);
         world_end();
     }
-    world.options = (struct server_options){3000, 10000, 60000, 5, "[TEST]"};
+    world.options = (struct server_options){3000, 10000, 60000, 5, "[TEST]", 0, 0, 0};
     peer = join_and_send("POST /full HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabcde"
                          "POST /full HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
                          "5\r\nabcde\r\n0\r\n\r\n");
