@@ -86,7 +86,7 @@
 #define LIMPET_RATES_MAX (2u * LIMPET_ENDPOINTS_MAX + LIMPET_BACKENDS_MAX)
 #endif
 
-/* Circuit breakers. 1..65535. 72 B each (64 B on 32 bit). */
+/* Circuit breakers. 1..65535. 64 B each (56 B on 32 bit). */
 #ifndef LIMPET_BREAKERS_MAX
 #define LIMPET_BREAKERS_MAX LIMPET_BACKENDS_MAX
 #endif

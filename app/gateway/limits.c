@@ -1,12 +1,14 @@
 #include "gateway/limits.h"
 
-#include "base/num.h"
 #include "base/siphash.h"
+#include "config/address.h"
 #include "gateway/uri.h"
 #include "port/port.h"
 
 #include <assert.h>
 #include <string.h>
+
+#define CLIENT_IP_SIZE sizeof("255.255.255.255")
 
 void limits_init(struct limits *limits, const struct config *config)
 {
@@ -41,27 +43,6 @@ bool limits_admit_call(struct limits *limits, uint16_t rate, uint64_t now_ns)
 
 /* ---- Who a client is ------------------------------------------------------------------------ */
 
-/* Four numbers of 0..255 without leading zeros, as Go's net.ParseIP takes them. */
-static bool parse_ip4(struct slice text, uint32_t *ip4)
-{
-    uint32_t sum = 0;
-    for (int i = 0; i < 4; i++) {
-        struct slice part = slice_take(text, slice_find(text, '.'));
-        uint64_t byte;
-        bool zeros = part.len > 1 && part.ptr[0] == '0';
-        if (zeros || num_parse_u64(part, 255, &byte) != LIMPET_OK) {
-            return false;
-        }
-        sum = sum << 8 | (uint32_t)byte;
-        if ((part.len == text.len) != (i == 3)) {
-            return false;
-        }
-        text = slice_skip(text, part.len + 1);
-    }
-    *ip4 = sum;
-    return true;
-}
-
 /* The first field of that name, empty when there is none. */
 static struct slice field_value(const struct origin *origin, struct slice name)
 {
@@ -69,63 +50,76 @@ static struct slice field_value(const struct origin *origin, struct slice name)
     return field != NULL ? field->value : SLICE_EMPTY;
 }
 
-/* The first address that the field of that name lists, a port behind it left out; else the peer's.
- */
-static uint32_t client_ip4(const struct origin *origin, struct slice name)
+/* The first address that the field of that name lists, a port behind it left out; else empty. */
+static struct slice listed_ip4(const struct origin *origin, struct slice name)
 {
     struct slice list = name.len > 0 ? field_value(origin, name) : SLICE_EMPTY;
     struct slice first = slice_trim(slice_take(list, slice_find(list, ',')));
     uint32_t ip4;
-    if (parse_ip4(slice_take(first, slice_find(first, ':')), &ip4)) {
-        return ip4;
-    }
-    return server_peer_ip4(origin->conn);
+    first = slice_take(first, slice_find(first, ':'));
+    return address_ip4(first, &ip4) ? first : SLICE_EMPTY;
 }
 
-static void add_u32(struct siphash *hash, uint32_t v)
+/* As text, in `buf` or in the request. */
+static struct slice client_address(const struct origin *origin, struct slice name,
+                                   char buf[CLIENT_IP_SIZE])
 {
-    for (unsigned shift = 0; shift < 32; shift += 8) {
-        siphash_byte(hash, (uint8_t)(v >> shift));
+    struct slice listed = listed_ip4(origin, name);
+    if (listed.len > 0) {
+        return listed;
     }
+    struct out out;
+    out_init(&out, buf, CLIENT_IP_SIZE);
+    net_ip4_text(&out, server_peer_ip4(origin->conn));
+    return out_slice(&out);
 }
 
-/* False when the request does not say who it is from. Two ways to write one {param} are one client.
- */
-static bool add_client(const struct origin *origin, struct siphash *hash)
+/* Empty when the request does not say who it is from. */
+static struct slice client_name(const struct origin *origin, char buf[CLIENT_IP_SIZE])
 {
     const struct config_client *client = &origin->endpoint->client;
-    if (client->strategy == CLIENT_IP) {
-        add_u32(hash, client_ip4(origin, client->key));
-        return true;
+    switch (client->strategy) {
+    case CLIENT_IP:
+        return client_address(origin, client->key, buf);
+    case CLIENT_HEADER:
+        return field_value(origin, client->key);
+    case CLIENT_PARAM:
+        break;
     }
-    struct slice text = client->strategy == CLIENT_HEADER ? field_value(origin, client->key)
-                                                          : origin->params[client->param];
-    bool escaped = client->strategy == CLIENT_PARAM;
-    bool any = text.len > 0;
-    while (text.len > 0) {
-        uint8_t byte = (uint8_t)text.ptr[0];
+    return origin->params[client->param];
+}
+
+/* Two ways to write one {param} are one client. */
+static void add_name(struct siphash *hash, struct slice name, bool escaped)
+{
+    while (name.len > 0) {
+        uint8_t byte = (uint8_t)name.ptr[0];
         if (escaped) {
-            byte = (uint8_t)uri_next_byte(&text);
+            byte = (uint8_t)uri_next_byte(&name);
         } else {
-            text = slice_skip(text, 1);
+            name = slice_skip(name, 1);
         }
         siphash_byte(hash, byte);
     }
-    return any;
 }
 
 static bool admit_client(struct limits *limits, const struct origin *origin, uint64_t now_ns)
 {
-    uint16_t rate = origin->endpoint->client.rate;
+    const struct config_client *client = &origin->endpoint->client;
+    char buf[CLIENT_IP_SIZE];
+    struct slice name = client_name(origin, buf);
+    if (name.len == 0) {
+        return false;
+    }
     struct siphash hash;
     uint64_t id[2];
     siphash_begin(&hash, limits->key);
-    add_u32(&hash, rate); /* each endpoint has its own */
-    if (!add_client(origin, &hash)) {
-        return false;
-    }
+    siphash_byte(&hash, (uint8_t)client->rate); /* each endpoint has its own */
+    siphash_byte(&hash, (uint8_t)(client->rate >> 8));
+    add_name(&hash, name, client->strategy == CLIENT_PARAM);
     siphash_end(&hash, id);
-    return bucket_take(bucket_table_find(&limits->clients, id), rate_at(limits, rate), now_ns);
+    const struct config_rate *rate = rate_at(limits, client->rate);
+    return bucket_take(bucket_table_find(&limits->clients, id), rate, now_ns);
 }
 
 unsigned limits_admit(struct limits *limits, const struct origin *origin, uint64_t now_ns)
