@@ -53,12 +53,22 @@ static void walk(const struct config *config)
         if (e->backend_count == 0 || e->backend_first + e->backend_count > config->backend_count ||
             e->timeout_ms == 0 || e->path.len == 0 ||
             e->path.ptr[0] != '/' || e->metric_name.len == 0 || e->segment_count == 0 ||
-            e->segment_first + e->segment_count > config->segment_count) {
+            e->segment_first + e->segment_count > config->segment_count ||
+            e->rate > config->rate_count || e->client.rate > config->rate_count) {
+            abort();
+        }
+    }
+    for (size_t i = 0; i < config->rate_count; i++) {
+        const struct config_rate *r = &config->rates[i];
+        if (r->capacity == 0 || r->token_part >= r->parts || r->spare_part >= r->parts) {
             abort();
         }
     }
     for (size_t i = 0; i < config->backend_count; i++) {
         const struct config_backend *b = &config->backends[i];
+        if (b->rate > config->rate_count || b->breaker > config->breaker_count) {
+            abort();
+        }
         size_t len = 0;
         if (b->host_count == 0 || b->host_first + b->host_count > config->host_ref_count ||
             b->segment_first + b->segment_count > config->segment_count) {
