@@ -604,12 +604,13 @@
 #define LIMPET_FIXED_SERIES 42u
 
 /* Pieces of the sorted index of /__stats. A histogram or timer is one piece, unless keys of another
- * name sort between its own: then each such name splits it once. 4 B each. */
+ * name sort between its own: then each such name splits it once. Names below limpet. and
+ * the counts of requests to backends never sort between those of another kind. 4 B each. */
 #define LIMPET_STATS_ENTRIES                                                                       \
-    (2u *                                                                                          \
-     (LIMPET_FIXED_SERIES +                                                                        \
-      LIMPET_ENDPOINT_SERIES_MAX * (3u + LIMPET_STATUS_SLOTS + 1u) /* status, size, time, codes */ \
-      + LIMPET_PROXY_SERIES_MAX * 8u) /* requests and latency, 4 label pairs */                    \
+    (2u * LIMPET_FIXED_SERIES                                                                      \
+     + 2u * LIMPET_ENDPOINT_SERIES_MAX *                                                           \
+           (3u + LIMPET_STATUS_SLOTS + 1u)     /* status, size, time, codes */                     \
+     + LIMPET_PROXY_SERIES_MAX * (4u + 2u * 4u) /* requests and latency, 4 label pairs each */     \
      + LIMPET_METRICS_VALUES)
 
 #define LIMPET_MS_TO_NS(ms) ((uint64_t)(ms)*UINT64_C(1000000))

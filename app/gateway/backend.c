@@ -291,8 +291,8 @@ static bool is_followed(const struct backend *b, const struct message_head *head
     bool as_get = head->status == 301 || head->status == 302 || head->status == 303;
     bool as_is = head->status == 307 || head->status == 308;
     bool bodyless = is_bodyless(b->call.request.framing, b->call.request.length);
-    const struct message_field *location = message_find(head, SLICE_LIT("Location"));
-    return location != NULL && location->value.len > 0 && (as_get || (as_is && bodyless));
+    struct slice location = message_find(head, SLICE_LIT("Location"));
+    return location.len > 0 && (as_get || (as_is && bodyless));
 }
 
 /* The next target, put into the body in place of the last one. */
@@ -355,7 +355,7 @@ static void follow(struct backend *b, const struct message_head *head)
         fail_text(b, "too many redirects");
         return;
     }
-    struct slice value = message_find(head, SLICE_LIT("Location"))->value;
+    struct slice value = message_find(head, SLICE_LIT("Location"));
     bool as_is = head->status == 307 || head->status == 308;
     int err = resolve_redirect(b, value);
     if (err != LIMPET_OK) {
@@ -403,12 +403,12 @@ static bool wants_refused(struct backend *b, unsigned status)
 
 static void take_json_head(struct backend *b, const struct message_head *head)
 {
-    const struct message_field *coding = message_find(head, SLICE_LIT("Content-Encoding"));
+    struct slice coding = message_find(head, SLICE_LIT("Content-Encoding"));
     if (head->status != 200 && head->status != 201 && !wants_refused(b, head->status)) {
         fail_status(b, head->status);
         return;
     }
-    if (coding != NULL && !slice_equal_nocase(coding->value, SLICE_LIT("identity"))) {
+    if (coding.ptr != NULL && !slice_equal_nocase(coding, SLICE_LIT("identity"))) {
         fail_text(b, "body has a Content-Encoding");
         return;
     }
@@ -534,9 +534,7 @@ static void finish_body(struct backend *b)
 
 static struct slice content_type(const struct backend *b)
 {
-    const struct message_field *type =
-        message_find(client_head(&b->call), SLICE_LIT("Content-Type"));
-    return type != NULL ? type->value : SLICE_EMPTY;
+    return message_find(client_head(&b->call), SLICE_LIT("Content-Type"));
 }
 
 static void write_details_begin(const struct backend *b, bool body, struct out *out)

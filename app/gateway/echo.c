@@ -47,13 +47,14 @@ static void write_field_name(struct out *out, struct slice name)
 /* The values of all fields of this name, from the i-th field on. */
 static void write_field_values(struct out *out, const struct message_head *head, size_t i)
 {
-    struct slice name = head->fields[i].name;
+    struct slice name = message_field(head, i).name;
     const char *comma = "";
     out_char(out, '[');
     for (; i < head->field_count; i++) {
-        if (slice_equal_nocase(head->fields[i].name, name)) {
+        struct message_field field = message_field(head, i);
+        if (slice_equal_nocase(field.name, name)) {
             out_text(out, comma);
-            write_json_text(out, head->fields[i].value);
+            write_json_text(out, field.value);
             comma = ",";
         }
     }
@@ -64,11 +65,11 @@ static void write_headers(struct out *out, const struct message_head *head)
 {
     const char *comma = "";
     for (size_t i = 0; i < head->field_count; i++) {
-        struct slice name = head->fields[i].name;
-        bool first = message_find(head, name) == &head->fields[i];
-        if (first && !slice_equal_nocase(name, SLICE_LIT("Host"))) {
+        struct message_field field = message_field(head, i);
+        bool first = message_find(head, field.name).ptr == field.value.ptr;
+        if (first && !slice_equal_nocase(field.name, SLICE_LIT("Host"))) {
             out_text(out, comma);
-            write_field_name(out, name);
+            write_field_name(out, field.name);
             out_char(out, ':');
             write_field_values(out, head, i);
             comma = ",";

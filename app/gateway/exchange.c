@@ -272,9 +272,9 @@ static int write_stream_head(struct server_conn *c, const struct message_head *h
     server_begin(c, head->status, framing, head->content_length);
     write_gateway_fields(c, true, true, false);
     for (size_t i = 0; i < head->field_count; i++) {
-        const struct message_field *field = &head->fields[i];
-        if (!is_own_field(field->name) && !message_is_hop_by_hop(head, field->name)) {
-            server_field(c, field->name, field->value);
+        struct message_field field = message_field(head, i);
+        if (!is_own_field(field.name) && !message_is_hop_by_hop(head, field.name)) {
+            server_field(c, field.name, field.value);
         }
     }
     return server_head_end(c);

@@ -196,12 +196,12 @@ static void write_client_field(struct out *head, const struct message_field *fie
 static void write_agent(const struct backend *b, struct out *head)
 {
     const struct message_head *request = server_request(b->origin->conn);
-    const struct message_field *agent = message_find(request, SLICE_LIT("User-Agent"));
-    if (agent == NULL || !passes(b, agent->name)) {
+    struct slice agent = message_find(request, SLICE_LIT("User-Agent"));
+    if (agent.ptr == NULL || !passes(b, SLICE_LIT("User-Agent"))) {
         message_write_field(head, SLICE_LIT("User-Agent"), SLICE_LIT(AGENT));
         return;
     }
-    message_write_field(head, agent->name, agent->value);
+    message_write_field(head, SLICE_LIT("User-Agent"), agent);
     write_own(b, head, SLICE_LIT("X-Forwarded-Via"), SLICE_LIT(AGENT));
 }
 
@@ -209,11 +209,11 @@ static void write_agent(const struct backend *b, struct out *head)
 static void write_accept_encoding(const struct backend *b, struct out *head)
 {
     const struct message_head *request = server_request(b->origin->conn);
-    const struct message_field *field = message_find(request, SLICE_LIT("Accept-Encoding"));
+    struct slice accepted = message_find(request, SLICE_LIT("Accept-Encoding"));
     if (!b->no_op) {
         message_write_field(head, SLICE_LIT("Accept-Encoding"), SLICE_LIT("identity"));
-    } else if (field != NULL) {
-        message_write_field(head, SLICE_LIT("Accept-Encoding"), field->value);
+    } else if (accepted.ptr != NULL) {
+        message_write_field(head, SLICE_LIT("Accept-Encoding"), accepted);
     }
 }
 
@@ -229,10 +229,10 @@ void forward_write_fields(const struct backend *b, struct out *head)
     write_own(b, head, SLICE_LIT("X-Forwarded-Host"), request->host);
     write_accept_encoding(b, head);
     for (size_t i = 0; i < request->field_count; i++) {
-        const struct message_field *field = &request->fields[i];
-        bool held_back = b->foreign && is_credential(field->name);
-        if (!held_back && passes(b, field->name) && !is_replaced(request, field->name)) {
-            write_client_field(head, field);
+        struct message_field field = message_field(request, i);
+        bool held_back = b->foreign && is_credential(field.name);
+        if (!held_back && passes(b, field.name) && !is_replaced(request, field.name)) {
+            write_client_field(head, &field);
         }
     }
 }

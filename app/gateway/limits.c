@@ -65,8 +65,7 @@ static bool parse_ip4(struct slice text, uint32_t *ip4)
 /* The first field of that name, empty when there is none. */
 static struct slice field_value(const struct origin *origin, struct slice name)
 {
-    const struct message_field *field = message_find(server_request(origin->conn), name);
-    return field != NULL ? field->value : SLICE_EMPTY;
+    return message_find(server_request(origin->conn), name);
 }
 
 /* The first address that the field of that name lists, a port behind it left out; else the peer's.

@@ -399,19 +399,19 @@ static void read_answer(struct writer *w)
     const struct message_head *head = client_head(&w->call);
     uint64_t seconds = 0;
     w->status = head->status;
-    const struct message_field *field = message_find(head, SLICE_LIT("Retry-After"));
-    if (field != NULL && num_parse_u64(field->value, 86400, &seconds) == LIMPET_OK) {
+    struct slice value = message_find(head, SLICE_LIT("Retry-After"));
+    if (value.ptr != NULL && num_parse_u64(value, 86400, &seconds) == LIMPET_OK) {
         w->retry_after_s = (uint32_t)seconds;
     }
-    field = message_find(head, SLICE_LIT("X-Influxdb-Version"));
-    if (field != NULL) {
-        struct slice text = slice_take(field->value, sizeof w->version - 1);
+    value = message_find(head, SLICE_LIT("X-Influxdb-Version"));
+    if (value.ptr != NULL) {
+        struct slice text = slice_take(value, sizeof w->version - 1);
         memcpy(w->version, text.ptr, text.len);
         w->version[text.len] = '\0';
     }
-    field = message_find(head, SLICE_LIT("Location"));
-    if (field != NULL && w->status / 100 == 3 && w->answer_len == 0) {
-        keep_answer(w, field->value);
+    value = message_find(head, SLICE_LIT("Location"));
+    if (value.ptr != NULL && w->status / 100 == 3 && w->answer_len == 0) {
+        keep_answer(w, value);
     }
     for (struct slice body = client_peek(&w->call); body.len > 0; body = client_peek(&w->call)) {
         if (w->status / 100 != 3) {

@@ -49,7 +49,8 @@ static int status_line(struct message_head *head, struct slice line);
 static int take_version(struct message_head *head, struct slice version);
 static int field_line(struct message_head *head, struct slice line, bool request);
 static int refuse_name(struct message_head *head, struct slice name, struct slice rest);
-static int note_field(struct message_head *head, const struct message_field *field, bool request);
+static int note_field(struct message_head *head, struct slice name, struct slice value,
+                      bool request);
 static int note_host(struct message_head *head, struct slice value);
 static int note_length(struct message_head *head, struct slice value);
 static int note_coding(struct message_head *head, struct slice list);
@@ -90,22 +91,32 @@ int message_parse_response(struct slice bytes, size_t *scanned, bool to_head,
     return parse_head(bytes, scanned, &response_kind, to_head, head);
 }
 
-const struct message_field *message_find(const struct message_head *head, struct slice name)
+struct message_field message_field(const struct message_head *head, size_t index)
+{
+    assert(index < head->field_count);
+    const struct message_place *place = &head->fields[index];
+    return (struct message_field){slice_of(head->bytes + place->name_at, place->name_len),
+                                  slice_of(head->bytes + place->value_at, place->value_len)};
+}
+
+struct slice message_find(const struct message_head *head, struct slice name)
 {
     for (size_t i = 0; i < head->field_count; i++) {
-        if (slice_equal_nocase(head->fields[i].name, name)) {
-            return &head->fields[i];
+        struct message_field field = message_field(head, i);
+        if (slice_equal_nocase(field.name, name)) {
+            return field.value;
         }
     }
-    return NULL;
+    return SLICE_EMPTY;
 }
 
 static bool connection_names(const struct message_head *head, struct slice name)
 {
     for (size_t i = 0; i < head->field_count; i++) {
-        struct slice list = head->fields[i].value;
+        struct message_field field = message_field(head, i);
+        struct slice list = field.value;
         struct slice element;
-        if (!slice_equal_nocase(head->fields[i].name, SLICE_LIT("Connection"))) {
+        if (!slice_equal_nocase(field.name, SLICE_LIT("Connection"))) {
             continue;
         }
         while (rule_list_next(&list, &element)) {
@@ -143,6 +154,7 @@ static int parse_head(struct slice bytes, size_t *scanned, const struct head_kin
         memset(head, 0, offsetof(struct message_head, fields));
     }
     assert(*scanned <= bytes.len && head->line_at <= *scanned);
+    head->bytes = bytes.ptr;
     for (;;) {
         size_t end = *scanned + slice_find(slice_skip(bytes, *scanned), '\n');
         if (end == bytes.len) {
@@ -325,10 +337,13 @@ static int field_line(struct message_head *head, struct slice line, bool request
     if (head->field_count == LIMPET_FIELDS_MAX) {
         return refuse(head, 431, "too many fields");
     }
-    struct message_field *field = &head->fields[head->field_count];
-    *field = (struct message_field){name, value};
-    head->field_count++;
-    return note_field(head, field, request);
+    head->fields[head->field_count++] = (struct message_place){
+        .name_at = (uint16_t)(name.ptr - head->bytes),
+        .name_len = (uint16_t)name.len,
+        .value_at = (uint16_t)(value.ptr - head->bytes),
+        .value_len = (uint16_t)value.len,
+    };
+    return note_field(head, name, value, request);
 }
 
 static int refuse_name(struct message_head *head, struct slice name, struct slice rest)
@@ -341,32 +356,33 @@ static int refuse_name(struct message_head *head, struct slice name, struct slic
 }
 
 /* By the length of the name first: most fields need one comparison or none. */
-static int note_field(struct message_head *head, const struct message_field *field, bool request)
+static int note_field(struct message_head *head, struct slice name, struct slice value,
+                      bool request)
 {
-    switch (field->name.len) {
+    switch (name.len) {
     case 4:
-        if (request && slice_equal_nocase(field->name, SLICE_LIT("Host"))) {
-            return note_host(head, field->value);
+        if (request && slice_equal_nocase(name, SLICE_LIT("Host"))) {
+            return note_host(head, value);
         }
         break;
     case 6:
-        if (request && slice_equal_nocase(field->name, SLICE_LIT("Expect"))) {
-            return note_expect(head, field->value);
+        if (request && slice_equal_nocase(name, SLICE_LIT("Expect"))) {
+            return note_expect(head, value);
         }
         break;
     case 10:
-        if (slice_equal_nocase(field->name, SLICE_LIT("Connection"))) {
-            note_connection(head, field->value);
+        if (slice_equal_nocase(name, SLICE_LIT("Connection"))) {
+            note_connection(head, value);
         }
         break;
     case 14:
-        if (slice_equal_nocase(field->name, SLICE_LIT("Content-Length"))) {
-            return note_length(head, field->value);
+        if (slice_equal_nocase(name, SLICE_LIT("Content-Length"))) {
+            return note_length(head, value);
         }
         break;
     case 17:
-        if (slice_equal_nocase(field->name, SLICE_LIT("Transfer-Encoding"))) {
-            return note_coding(head, field->value);
+        if (slice_equal_nocase(name, SLICE_LIT("Transfer-Encoding"))) {
+            return note_coding(head, value);
         }
         break;
     default:

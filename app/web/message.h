@@ -19,6 +19,14 @@ struct message_field {
     struct slice value; /* without white space at both ends */
 };
 
+/* Private: where a field stands in the head. Half the size of two slices on 32 bit. */
+struct message_place {
+    uint16_t name_at;
+    uint16_t name_len;
+    uint16_t value_at;
+    uint16_t value_len;
+};
+
 enum message_framing {
     FRAMING_NONE,    /* no body */
     FRAMING_LENGTH,  /* Content-Length */
@@ -45,7 +53,8 @@ struct message_head {
     unsigned seen;           /* private: what the fields said that decides about the body */
     bool started;            /* private: the start line is complete */
     size_t field_count;
-    struct message_field fields[LIMPET_FIELDS_MAX];
+    const char *bytes; /* private: of the head */
+    struct message_place fields[LIMPET_FIELDS_MAX];
 };
 
 /* Parses a head as far as its lines are complete. `*scanned` is 0 at the first call and carries how
@@ -70,8 +79,11 @@ LIMPET_WARN_UNUSED
 int message_parse_response(struct slice bytes, size_t *scanned, bool to_head,
                            struct message_head *head);
 
-/* First field of that name (ASCII case-insensitive), NULL when there is none. */
-const struct message_field *message_find(const struct message_head *head, struct slice name);
+/* The field with that index, below field_count. */
+struct message_field message_field(const struct message_head *head, size_t index);
+/* Value of the first field of that name (ASCII case-insensitive); its ptr is NULL when there is
+ * none. */
+struct slice message_find(const struct message_head *head, struct slice name);
 /* Hop-by-hop: Connection, Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding, Upgrade and whatever
  * the Connection field names (RFC 9110 section 7.6.1). */
 bool message_is_hop_by_hop(const struct message_head *head, struct slice name);

@@ -85,6 +85,11 @@
 #define LWIP_STATS_DISPLAY 0
 #define MEM_STATS 1
 #define MEMP_STATS 1
+/* Nobody shows these (app/app_service.c). */
+#define ETHARP_STATS 0
+#define ICMP_STATS 0
+#define UDP_STATS 0
+#define IPFRAG_STATS 0
 
 /* ---- Checksums: computed and checked by us unless a netif says otherwise ---- */
 #define CHECKSUM_GEN_IP 1

@@ -30,12 +30,28 @@ void fake_conn_init(struct fake_conn *f, const char *method, const char *target)
     fake_conn_field(f, "Host", "gateway.test:8080");
 }
 
+/* Where the text stands in f->request. */
+static uint16_t keep_request_text(struct fake_conn *f, const char *text)
+{
+    size_t at = f->request_len;
+    size_t len = strlen(text);
+    assert(len < sizeof(f->request) - at);
+    memcpy(f->request + at, text, len);
+    f->request_len += len;
+    return (uint16_t)at;
+}
+
 void fake_conn_field(struct fake_conn *f, const char *name, const char *value)
 {
     struct message_head *head = &f->conn.request;
     assert(head->field_count < LIMPET_FIELDS_MAX);
-    head->fields[head->field_count++] =
-        (struct message_field){slice_from_cstr(name), slice_from_cstr(value)};
+    head->bytes = f->request;
+    head->fields[head->field_count++] = (struct message_place){
+        .name_at = keep_request_text(f, name),
+        .name_len = (uint16_t)strlen(name),
+        .value_at = keep_request_text(f, value),
+        .value_len = (uint16_t)strlen(value),
+    };
 }
 
 const char *fake_conn_answer_field(const struct fake_conn *f, const char *name)

@@ -20,6 +20,8 @@ struct fake_conn {
     uint64_t length;
     char fields[8192]; /* "Name: value\n" each */
     size_t fields_len;
+    char request[4096]; /* texts of the request's fields */
+    size_t request_len;
     bool head_done;
     int head_err; /* what the next server_head_end returns, once */
     char bytes[65536];
