@@ -35,12 +35,13 @@ target_include_directories(lwip SYSTEM PUBLIC "${LWIP_SOURCE_DIR}/src/include")
 target_include_directories(lwip PUBLIC "${PROJECT_SOURCE_DIR}/port/include" "${PROJECT_SOURCE_DIR}/app")
 
 # cJSON: always refers to malloc, free and realloc, also after cJSON_InitHooks. The names are
-# replaced by the arena's, so that no heap is linked. The scanner refuses deeper nesting first.
+# replaced by the arena's, so that no heap is linked; strtod by one that only finds the end (2 kB of
+# flash). The scanner refuses deeper nesting and bad numbers first.
 add_library(cjson STATIC "${CJSON_SOURCE_DIR}/cJSON.c" third_party/cjson_arena.c)
 target_include_directories(cjson SYSTEM PUBLIC "${CJSON_SOURCE_DIR}")
 target_include_directories(cjson PUBLIC "${PROJECT_SOURCE_DIR}/third_party")
 set_source_files_properties("${CJSON_SOURCE_DIR}/cJSON.c" PROPERTIES COMPILE_DEFINITIONS
-    "malloc=cjson_arena_malloc;free=cjson_arena_free;realloc=cjson_arena_realloc;CJSON_NESTING_LIMIT=32")
+    "malloc=cjson_arena_malloc;free=cjson_arena_free;realloc=cjson_arena_realloc;strtod=cjson_skip_number;CJSON_NESTING_LIMIT=32")
 set_source_files_properties(third_party/cjson_arena.c PROPERTIES COMPILE_OPTIONS
     "$<TARGET_PROPERTY:limpet_warnings,INTERFACE_COMPILE_OPTIONS>")
 

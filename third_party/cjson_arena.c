@@ -131,3 +131,13 @@ void cjson_arena_free(void *payload)
     }
     active->top = payload_offset(payload) - sizeof(struct block);
 }
+
+double cjson_skip_number(const char *text, char **end)
+{
+    union {
+        const char *in;
+        char *out;
+    } behind = {text + strlen(text)};
+    *end = behind.out;
+    return 0;
+}

@@ -7,10 +7,7 @@
 #include "base/out.h"
 #include "port/port.h"
 
-#include "arch/cc.h"
 #include "lwip/sys.h"
-
-#include <assert.h>
 
 static struct seed *seed;
 static char host_name[20]; /* "limpet-" and 12 digits */
@@ -93,26 +90,4 @@ bool port_log_sink(void *ctx, enum log_level level, struct slice line)
     board_console_write(line.ptr, line.len);
     board_console_write("\r\n", 2);
     return true;
-}
-
-/* ---- Assertions -------------------------------------------------------------------------------
- */
-
-void port_lwip_panic(const char *text, const char *file, int line)
-{
-    (void)text;
-    platform_assert_failed(file, line);
-}
-
-_Noreturn void platform_assert_failed(const char *file, int line)
-{
-    char text[100];
-    struct out out;
-    out_init(&out, text, sizeof(text) - 1);
-    out_text(&out, "assertion ");
-    out_text(&out, file);
-    out_char(&out, ':');
-    out_u64(&out, (uint64_t)line);
-    text[out_slice(&out).len] = '\0';
-    panic(text);
 }

@@ -7,6 +7,7 @@
 #include "app_config.h"
 #include "base/out.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ __attribute__((used)) _Noreturn void fault_report(const uint32_t *frame);
 #define STACK_START_LEN 128u
 
 #define SCB_CFSR 0xE000ED28u
+#define CFSR_UNDEFINED (1u << 16)
 
 static uint8_t stack[LIMPET_STACK_LEN] __attribute__((section(".stack"), aligned(8), used));
 
@@ -61,19 +63,34 @@ __attribute__((naked)) void fault_handler(void)
                    "b fault_report");
 }
 
+/* The line of the assertion at `pc` (assert.h), or 0 when another instruction stands there. */
+static uint32_t assertion_line(uint32_t pc)
+{
+    const uint16_t *code = (const uint16_t *)pc;
+    bool asserts = (code[0] & 0xFFF0u) == 0xF7F0u && (code[1] & 0xF000u) == 0xA000u;
+    return asserts ? (code[0] & 0xFu) << 12 | (code[1] & 0xFFFu) : 0;
+}
+
 /* `frame`: r0-r3, r12, lr, pc, psr as the processor left them, unless the stack had no room. */
 _Noreturn void fault_report(const uint32_t *frame)
 {
     const uint8_t *at = (const uint8_t *)frame;
     bool whole = at >= stack_bottom && at + 32 <= stack_top;
     uint32_t pc = whole ? frame[6] : 0;
+    uint32_t cfsr = *(volatile const uint32_t *)SCB_CFSR;
+    uint32_t line = whole && (cfsr & CFSR_UNDEFINED) != 0 ? assertion_line(pc) : 0;
     char text[64];
     struct out out;
     out_init(&out, text, sizeof(text) - 1);
-    out_text(&out, whole ? "processor fault, pc 0x" : "stack overflow, pc 0x");
+    if (line > 0) {
+        out_text(&out, "assertion in line ");
+        out_u64(&out, line);
+    } else {
+        out_text(&out, whole ? "processor fault, cfsr 0x" : "stack overflow, cfsr 0x");
+        out_hex(&out, cfsr, 8);
+    }
+    out_text(&out, ", pc 0x");
     out_hex(&out, pc, 8);
-    out_text(&out, ", cfsr 0x");
-    out_hex(&out, *(volatile const uint32_t *)SCB_CFSR, 8);
     text[out_slice(&out).len] = '\0';
     panic(text);
 }

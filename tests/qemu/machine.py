@@ -243,18 +243,18 @@ class Machine:
             channel.sendall(command.encode() + b"\n")
             time.sleep(0.1)
 
-    def patch(self, symbol, halfword):
-        """Overwrites the first instruction of a function in the running machine; returns what it was.
+    def patch(self, symbol, code):
+        """Overwrites the first bytes of a function in the running machine; returns what they were.
         A reset loads the firmware anew on some boards only. Speaks the remote protocol of GDB."""
         address = symbol_address(self.elf, symbol)
         port = free_port()
         self.monitor(f"gdbserver tcp:127.0.0.1:{port}")
         with socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX) as channel:
-            before = ask_gdb(channel, f"m{address:x},2")
-            ask_gdb(channel, f"M{address:x},2:{halfword.to_bytes(2, 'little').hex()}")
+            before = ask_gdb(channel, f"m{address:x},{len(code)}")
+            ask_gdb(channel, f"M{address:x},{len(code)}:{code.hex()}")
             ask_gdb(channel, "D")
         self.monitor("gdbserver none")
-        return int.from_bytes(bytes.fromhex(before), "little")
+        return bytes.fromhex(before)
 
     def close(self):
         self.process.terminate()

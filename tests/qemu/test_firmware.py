@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -222,6 +223,23 @@ def test_configuration_beyond_the_tables_is_refused_with_numbers():
             assert "too many endpoints: 17 needed" in m.console(), m.console()
 
 
+def deepest_calls():
+    """Bytes of stack that the calls can take, from the compiler's call graph."""
+    tool = os.path.join(machine.ROOT, "tools", "board-stack")
+    return int(subprocess.run([tool, BUILD], check=True, capture_output=True, text=True).stdout.split()[0])
+
+
+def test_stack_stays_within_the_deepest_calls():
+    with Backend() as backend, board(backend) as m:
+        for path in ("/json/1", "/bytes/3000", "/slow", "/nothing/here"):
+            m.get(path)
+        m.request("POST", "/post", b"x" * 1000)
+        stats = m.stats()
+        used, room = (stats[f"limpet.firmware.stack_{name}"] for name in ("used_max", "size"))
+        print(f"    stack: {used} of {room} bytes were used, the calls can take {deepest_calls()}")
+        assert used <= deepest_calls() <= room
+
+
 # ---- Reset ---------------------------------------------------------------------------------------
 
 def test_reset_and_boot_again():
@@ -236,9 +254,9 @@ def test_reset_and_boot_again():
         assert stats["limpet.firmware.after_panic"] == 0
 
 
-def check_recovers(m, halfword, words):
+def check_recovers(m, code, words):
     """With the first instruction of app_poll replaced, until the panic."""
-    before = m.patch("app_poll", halfword)
+    before = m.patch("app_poll", code)
     m.wait_console("PANIC: " + words)
     m.patch("app_poll", before)
     m.wait_console("the run before ended in a panic: " + words)
@@ -248,15 +266,21 @@ def check_recovers(m, halfword, words):
 
 def test_fault_is_recorded_and_ends_in_a_reset():
     with Backend() as backend, board(backend) as m:
-        check_recovers(m, 0xDE00, "processor fault, pc 0x[0-9a-f]{8}")  # UDF: undefined for good
+        check_recovers(m, bytes.fromhex("00de"),  # UDF: undefined for good
+                       "processor fault, cfsr 0x00010000, pc 0x[0-9a-f]{8}")
         m.monitor("system_reset")
         machine.wait_until(lambda: "ended in a panic" not in m.console().rpartition("limpet 0.")[2]
                            and m.console().endswith("READY\n"), "a start without a panic")
 
 
+def test_assertion_is_recorded_with_its_line():
+    with Backend() as backend, board(backend) as m:
+        check_recovers(m, bytes.fromhex("f0f7d2a4"), "assertion in line 1234, pc 0x[0-9a-f]{8}")
+
+
 def test_watchdog_ends_a_loop_without_progress():
     with Backend() as backend, board(backend) as m:
-        check_recovers(m, 0xE7FE, "watchdog")  # a branch to itself
+        check_recovers(m, bytes.fromhex("fee7"), "watchdog")  # a branch to itself
 
 
 # ---- Storage: seed and boot counter --------------------------------------------------------------

