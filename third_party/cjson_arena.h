@@ -29,9 +29,9 @@ void *cjson_arena_malloc(size_t size);
 void *cjson_arena_realloc(void *block, size_t size);
 void cjson_arena_free(void *block);
 
-/* In the place of cJSON's strtod: steps over the text, which is one number, and gives 0. Numbers are
- * read from the configuration's own text, so that none passes through a double; a tree's have no
- * value. */
+/* In the place of cJSON's strtod: steps over the text, which is one number, and gives 0. Numbers
+ * are read from the configuration's own text, so that none passes through a double; those
+ * of a tree have no value. */
 double cjson_skip_number(const char *text, char **end);
 
 #endif

@@ -9,8 +9,6 @@
 #include <assert.h>
 #include <string.h>
 
-#define CLIENT_IP_SIZE sizeof("255.255.255.255")
-
 void limits_init(struct limits *limits, const struct config *config)
 {
     limits->config = config;

@@ -356,7 +356,8 @@ static int refuse_name(struct message_head *head, struct slice name, struct slic
 }
 
 /* By the length of the name first: most fields need one comparison or none. */
-static int note_field(struct message_head *head, struct slice name, struct slice value, bool request)
+static int note_field(struct message_head *head, struct slice name, struct slice value,
+                      bool request)
 {
     switch (name.len) {
     case 4:

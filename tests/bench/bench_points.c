@@ -1,6 +1,6 @@
-/* Bare-metal program for QEMU's mps2-an385: writes the points of one window PASSES times, then ends;
- * count_firmware counts its instructions. The table has the sizes of the firmware, and each of its
- * endpoints had traffic. */
+/* Bare-metal program for QEMU's mps2-an385: writes the points of one window PASSES times, then
+ * ends; count_firmware counts its instructions. The table has the sizes of the firmware, and
+ * each of its endpoints had traffic. */
 #include "influx/lines.h"
 #include "metrics/metrics.h"
 #include "metrics/registry.h"

@@ -1,5 +1,6 @@
-/* A plugin of QEMU (system emulation, 7.2 and later) that counts the guest's instructions. The count
- * is the first 8 bytes of a file, which its reader maps: -plugin file=count_plugin.so,count=FILE.
+/* A plugin of QEMU (system emulation, 7.2 and later) that counts the guest's instructions. The
+ * count is the first 8 bytes of a file, which its reader maps:
+ * -plugin file=count_plugin.so,count=FILE.
  *
  * QEMU's own header is in no Debian package, so what is called is declared here as
  * docs/devel/tcg-plugins describes it; -DVERSION is the version of that interface. */
