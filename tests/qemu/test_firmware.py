@@ -104,8 +104,8 @@ def test_boots_and_tells():
             assert line in console, line
         stats = m.stats()
         assert stats["limpet.firmware.safe_default"] == 0
-        assert stats["limpet.firmware.after_panic"] == 0
-        assert 0 < stats["limpet.firmware.stack_used_max"] < stats["limpet.firmware.stack_size"]
+        assert stats["limpet.app.reset_reason"] == RESET_POWER_ON
+        assert 0 < stats["limpet.firmware.stack_bytes_max"] < stats["limpet.firmware.stack_bytes"]
         for key in ("krakend.router.connected", "krakend.router.connected-total", "cmdline",
                     "krakend.router.response./json/:id.size.count", "krakend.service.runtime.NumGoroutine"):
             assert key in stats, key
@@ -280,9 +280,11 @@ def test_stack_stays_within_the_deepest_calls():
             m.get(path)
         m.request("POST", "/post", b"x" * 1000)
         stats = m.stats()
-        used, room = (stats[f"limpet.firmware.stack_{name}"] for name in ("used_max", "size"))
+        used, room = (stats[f"limpet.firmware.stack_{name}"] for name in ("bytes_max", "bytes"))
         print(f"    stack: {used} of {room} bytes were used, the calls can take {deepest_calls()}")
         assert used <= deepest_calls() <= room
+# enum port_reset
+RESET_POWER_ON, RESET_OUTSIDE, RESET_PANIC, RESET_WATCHDOG = 1, 2, 3, 4
 
 
 # ---- Reset ---------------------------------------------------------------------------------------
@@ -296,23 +298,23 @@ def test_reset_and_boot_again():
             machine.wait_until(lambda: status(m, "/json/1") == 200, "the gateway answers again")
         stats = m.stats()
         assert stats["krakend.router.response./json/:id.status.200.count"] >= 1
-        assert stats["limpet.firmware.after_panic"] == 0
+        assert stats["limpet.app.reset_reason"] == RESET_OUTSIDE
 
 
-def check_recovers(m, code, words):
+def check_recovers(m, code, words, reset_reason):
     """With the first instruction of app_poll replaced, until the panic."""
     before = m.patch("app_poll", code)
     m.wait_console("PANIC: " + words)
     m.patch("app_poll", before)
     m.wait_console("the run before ended in a panic: " + words)
     machine.wait_until(lambda: status(m, "/json/1") == 200, "the gateway answers again")
-    assert m.stats()["limpet.firmware.after_panic"] == 1
+    assert m.stats()["limpet.app.reset_reason"] == reset_reason
 
 
 def test_fault_is_recorded_and_ends_in_a_reset():
     with Backend() as backend, board(backend) as m:
         check_recovers(m, bytes.fromhex("00de"),  # UDF: undefined for good
-                       "processor fault, cfsr 0x00010000, pc 0x[0-9a-f]{8}")
+                       "processor fault, cfsr 0x00010000, pc 0x[0-9a-f]{8}", RESET_PANIC)
         m.monitor("system_reset")
         machine.wait_until(lambda: "ended in a panic" not in m.console().rpartition("limpet 0.")[2]
                            and m.console().endswith("READY\n"), "a start without a panic")
@@ -320,12 +322,12 @@ def test_fault_is_recorded_and_ends_in_a_reset():
 
 def test_assertion_is_recorded_with_its_line():
     with Backend() as backend, board(backend) as m:
-        check_recovers(m, bytes.fromhex("f0f7d2a4"), "assertion in line 1234, pc 0x[0-9a-f]{8}")
+        check_recovers(m, bytes.fromhex("f0f7d2a4"), "assertion in line 1234, pc 0x[0-9a-f]{8}", RESET_PANIC)
 
 
 def test_watchdog_ends_a_loop_without_progress():
     with Backend() as backend, board(backend) as m:
-        check_recovers(m, bytes.fromhex("fee7"), "watchdog")  # a branch to itself
+        check_recovers(m, bytes.fromhex("fee7"), "watchdog", RESET_WATCHDOG)  # a branch to itself
 
 
 # ---- Storage: seed and boot counter --------------------------------------------------------------
@@ -350,7 +352,7 @@ def test_each_boot_replaces_the_seed():
         for boots in (1, 3):
             with machine.Machine(BUILD, config(backend), storage=storage) as m:
                 assert m.stats()["limpet.seed.ready"] == 1
-                assert m.stats()["limpet.seed.boots"] == boots
+                assert m.stats()["limpet.app.boots"] == boots
                 seeds.update(stored_seeds(storage))
                 m.monitor("system_reset")
                 m.wait_console("READY", 2)

@@ -39,11 +39,11 @@ def check_idle(board):
     machine.wait_until(lambda: tls_values(board)["conns_used"] == 0, "the connection is closed")
     values = tls_values(board)
     assert values["conns_max"] <= values["conns_limit"] == 1, values
-    assert values["arena_max"] <= values["arena_size"], values
+    assert values["arena_bytes_max"] <= values["arena_bytes_limit"], values
     stats = board.stats()
-    assert stats["limpet.firmware.stack_used_max"] < stats["limpet.firmware.stack_size"] - 256, stats
-    print(f"     arena {values['arena_max']} of {values['arena_size']}, stack "
-          f"{stats['limpet.firmware.stack_used_max']} of {stats['limpet.firmware.stack_size']}, "
+    assert stats["limpet.firmware.stack_bytes_max"] < stats["limpet.firmware.stack_bytes"] - 256, stats
+    print(f"     arena {values['arena_bytes_max']} of {values['arena_bytes_limit']}, stack "
+          f"{stats['limpet.firmware.stack_bytes_max']} of {stats['limpet.firmware.stack_bytes']}, "
           f"turn {stats['limpet.app.turn_late_ns_max'] / 1e6:.0f} ms")
 
 
@@ -179,8 +179,8 @@ def test_chain_of_rsa4096():
                     status = board.get("/0").status
                     assert status in (200, 500)
                     values = tls_values(board)
-                    print(f"     client certificate {asks}: {status}, arena {values['arena_max']} of "
-                          f"{values['arena_size']}")
+                    print(f"     client certificate {asks}: {status}, arena {values['arena_bytes_max']} of "
+                          f"{values['arena_bytes_limit']}")
                     if status != 200:
                         board.wait_console("memory|too long|too small")
                     assert board.console().count("READY") == 1
