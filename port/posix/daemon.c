@@ -35,7 +35,7 @@
 static struct port_time read_time(const struct daemon *d);
 static void log_environment(struct daemon *d);
 static bool try_ports(struct daemon *d);
-static void raise_fd_limit(struct daemon *d);
+static bool raise_fd_limit(struct daemon *d);
 static bool start_network(struct daemon *d, uint32_t network_ip4);
 static bool start_core(struct daemon *d, uint32_t network_ip4, int argc, char *const argv[]);
 static bool publish(struct daemon *d);
@@ -55,7 +55,9 @@ int daemon_run(struct daemon *d, struct app *app, int argc, char *const argv[])
         log_line(&d->log, LOG_CRITICAL, PREFIX_NETWORK, "no file descriptor left");
         return 1;
     }
-    raise_fd_limit(d);
+    if (!raise_fd_limit(d)) {
+        return 1;
+    }
     uint32_t network_ip4 = host_net_choose(&app->config);
     bool started =
         start_network(d, network_ip4) && start_core(d, network_ip4, argc, argv) && publish(d);
@@ -140,24 +142,28 @@ static bool try_ports(struct daemon *d)
 }
 
 /* Each client is a socket of slirp's; Debian's soft limit of 1024 is less than all connections at
- * once. */
-static void raise_fd_limit(struct daemon *d)
+ * once. False: not even the first ones could be accepted. */
+static bool raise_fd_limit(struct daemon *d)
 {
     const rlim_t needed = SLIRP_POLL_FDS + 64u;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= SLIRP_SOCKETS_MAX) {
-        return;
+        return true;
     }
     limit.rlim_cur = limit.rlim_max < SLIRP_SOCKETS_MAX ? limit.rlim_max : SLIRP_SOCKETS_MAX;
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= needed) {
-        return;
+        return true;
     }
-    struct out *o = log_begin(&d->log, LOG_WARN, PREFIX_NETWORK);
+    bool enough = limit.rlim_cur >= SLIRP_SOCKETS_MIN;
+    struct out *o = log_begin(&d->log, enough ? LOG_WARN : LOG_CRITICAL, PREFIX_NETWORK);
     out_text(o, "only ");
     out_u64(o, limit.rlim_cur);
     out_text(o, " open files allowed (ulimit -Hn); all connections at once need ");
     out_u64(o, needed);
+    out_text(o, ", the first ones ");
+    out_u64(o, SLIRP_SOCKETS_MIN);
     log_end(&d->log);
+    return enough;
 }
 
 static bool start_network(struct daemon *d, uint32_t network_ip4)

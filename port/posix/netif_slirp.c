@@ -21,10 +21,6 @@
  * the kernel's second SYN. Linux cuts it to net.core.somaxconn. */
 #define LISTEN_BACKLOG 512
 
-/* Sockets kept for each listener below SLIRP_POLL_FDS: what can be accepted and opened in a turn.
- */
-#define ACCEPT_RESERVE 64u
-
 /* The oldest interface with everything that we use; every libslirp >= 4.1 speaks it (bookworm
  * has 4.7, trixie 4.8). */
 #define SLIRP_INTERFACE_VERSION 1u
@@ -334,7 +330,7 @@ static bool accept_must_wait(const struct slirp_netif *n, int fd)
 {
     for (size_t i = 0; i < SLIRP_FORWARDS; i++) {
         if (n->forwards[i].port != 0 && n->forwards[i].fd == fd) {
-            size_t reserve = (SLIRP_FORWARDS - i) * ACCEPT_RESERVE;
+            size_t reserve = (SLIRP_FORWARDS - i) * SLIRP_ACCEPT_RESERVE;
             return n->fd_count_before + reserve > SLIRP_POLL_FDS ||
                    n->open_count + reserve > n->open_max;
         }

@@ -34,6 +34,13 @@
 /* libslirp 4.x makes one (IPv6 router advertisement), and only with IPv6 on. */
 #define SLIRP_TIMERS 4u
 
+/* Sockets kept for each listener below SLIRP_POLL_FDS: what can be accepted and opened in a turn.
+ */
+#define SLIRP_ACCEPT_RESERVE 64u
+
+/* With fewer descriptors the gateway would accept nobody, or a few only. */
+#define SLIRP_SOCKETS_MIN ((SLIRP_FORWARDS + 1u) * SLIRP_ACCEPT_RESERVE)
+
 /* IP packets: one segment of lwIP's. libslirp's default of 1500 costs a send() per 1460 bytes: 128
  * KB answers went from 1.3k/s to 10.9k/s with large ones. Not more than lwIP's own MSS, because on
  * connections that we open libslirp forgets the MSS we announced and sends what its MTU allows. */

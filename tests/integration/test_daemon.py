@@ -148,6 +148,20 @@ def test_taken_ports():
     run_with_taken(f"0.0.0.0:{port}", config, port)
 
 
+def few_open_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+
+def test_too_few_open_files():
+    """Not a gateway that listens and accepts nobody."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(lib.config([]), file)
+        file.flush()
+        done = lib.run("run", "-c", file.name, preexec_fn=few_open_files)
+    assert done.returncode == 1, done
+    assert "CRITICAL: [SERVICE: Network] only 100 open files allowed" in done.stderr, done
+
+
 def test_listens_where_it_is_told():
     config = lib.config([lib.endpoint("/a", lib.NOBODY)])
     with lib.Limpetd(config) as daemon:
