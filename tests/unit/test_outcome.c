@@ -2,6 +2,8 @@
 #include "check.h"
 #include "influx/outcome.h"
 
+#include <string.h>
+
 struct row {
     unsigned status;
     const char *body;
@@ -17,6 +19,11 @@ static const struct row rows[] = {
      OUTCOME_PARTIAL, 3},
     {400, "{\"error\":\"partial write: points beyond retention policy dropped=112\"}\n",
      OUTCOME_PARTIAL, 112},
+    {400,
+     "{\"error\":\"partial write of line protocol occurred\",\"data\":[{\"original_line\":\"a\","
+     "\"line_number\":1,\"error_message\":\"m\"},{\"line_number\":7}]}",
+     OUTCOME_PARTIAL, 2},
+    {400, "ppartial write: ddropped=12; dropped=5", OUTCOME_PARTIAL, 12},
     {422, "{\"code\":\"unprocessable entity\",\"message\":\"partial write\"}", OUTCOME_PARTIAL, 0},
     {400, "{\"error\":\"partial write: dropped=99999999999999999999\"}", OUTCOME_PARTIAL, 0},
     {400, "{\"error\":\"partial write: dropped=", OUTCOME_PARTIAL, 0},
@@ -38,9 +45,16 @@ int main(void)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t refused = 77;
-        enum outcome outcome = outcome_of(rows[i].status, slice_from_cstr(rows[i].body), &refused);
-        CHECK_EQ_INT(outcome, rows[i].outcome);
-        CHECK_EQ_UINT(refused, rows[i].points_refused);
+        struct slice body = slice_from_cstr(rows[i].body);
+        for (size_t cut = 0; cut <= body.len; cut++) {
+            struct outcome_text text = {0};
+            outcome_text_feed(&text, slice_take(body, cut));
+            outcome_text_feed(&text, slice_skip(body, cut));
+            enum outcome outcome = outcome_of(rows[i].status, &text, &refused);
+            CHECK_EQ_INT(outcome, rows[i].outcome);
+            CHECK_EQ_UINT(refused, rows[i].points_refused);
+            CHECK_EQ_INT(text.retention, strstr(rows[i].body, "retention") != NULL);
+        }
     }
     return check_result();
 }
