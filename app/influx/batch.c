@@ -64,8 +64,7 @@ void batch_send(struct batch *batch)
 static bool next_record(struct batch *batch)
 {
     struct slice record;
-    if (batch->begun.count == batch->count ||
-        !spool_next(batch->spool, &batch->begun, &record)) {
+    if (batch->begun.count == batch->count || !spool_next(batch->spool, &batch->begun, &record)) {
         return false;
     }
     lines_init(&batch->lines, batch->metrics, batch->host_name, record);

@@ -15,7 +15,7 @@ struct batch {
     const struct spool *spool;
     const struct metrics *metrics;
     struct slice host_name;
-    size_t count;      /* records, the oldest of the spool; 0 = none is chosen */
+    size_t count; /* records, the oldest of the spool; 0 = none is chosen */
     uint64_t points;
     uint64_t body_len; /* bytes */
     bool sent;         /* to its end */

@@ -33,8 +33,8 @@ static bool read_head(const struct journal *j, uint32_t sector, uint32_t *order,
 static bool read_entry(const struct journal *j, uint32_t sector, uint32_t at, struct entry *entry);
 static bool check_entry(const struct journal *j, uint32_t from, const struct entry *entry);
 static bool find_sector(const struct journal *j, uint32_t above, uint32_t *order, uint32_t *sector);
-static bool next_entry(const struct journal *j, struct journal_cursor *cursor,
-                       struct entry *entry, uint32_t *at);
+static bool next_entry(const struct journal *j, struct journal_cursor *cursor, struct entry *entry,
+                       uint32_t *at);
 static void read_sector(struct journal *j, uint32_t sector, bool *clean);
 static bool is_erased(const struct journal *j, uint32_t sector, uint32_t at);
 static bool append(struct journal *j, uint32_t kind, uint64_t seq, struct slice bytes);
@@ -55,6 +55,7 @@ void journal_open(struct journal *j, const struct port_storage *storage, uint32_
     if (storage == NULL) {
         return;
     }
+    j->sector_count = storage->sector_count;
     uint32_t order = 0;
     uint32_t found = 0;
     bool clean = false;
@@ -213,8 +214,8 @@ bool journal_next_date(const struct journal *j, struct journal_cursor *cursor,
 
 /* Entries of the sectors of this configuration, in the order in which they were written; `*at`:
  * where the entry's bytes lie. */
-static bool next_entry(const struct journal *j, struct journal_cursor *cursor,
-                       struct entry *entry, uint32_t *at)
+static bool next_entry(const struct journal *j, struct journal_cursor *cursor, struct entry *entry,
+                       uint32_t *at)
 {
     if (j->storage == NULL) {
         return false;
@@ -232,8 +233,8 @@ static bool next_entry(const struct journal *j, struct journal_cursor *cursor,
             return false;
         }
         cursor->at = HEAD_LEN;
-        cursor->inside = read_head(j, cursor->sector, &order, &fingerprint) &&
-                         fingerprint == j->fingerprint;
+        cursor->inside =
+            read_head(j, cursor->sector, &order, &fingerprint) && fingerprint == j->fingerprint;
     }
 }
 

@@ -34,7 +34,8 @@ struct journal {
     uint32_t fingerprint;
     uint32_t sector;       /* that is written to */
     uint32_t at;           /* offset in it of the next entry */
-    uint32_t sector_order; /* 1, 2, 3 ... */
+    uint32_t sector_order; /* 1, 2, 3 ...: sectors begun since the storage was new */
+    uint32_t sector_count; /* of the storage; 0: none */
     struct journal_counters counters;
     uint64_t records;  /* written to storage since the start */
     uint64_t erased;   /* sectors */

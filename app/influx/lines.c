@@ -1,5 +1,7 @@
 #include "influx/lines.h"
 
+#include "base/utf8.h"
+
 static void put_line(struct lines *lines, const struct metrics_view *view, struct out *out);
 static void put_service_gauges(struct lines *lines, const struct metrics_view *view,
                                struct out *out);
@@ -58,17 +60,21 @@ uint32_t lines_measure(const struct lines *lines, uint64_t *len)
 
 void lines_put_tag(struct out *out, struct slice value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        bool dangling = c == '\\' && i + 1 == value.len;
-        if (c < 0x20u || c == 0x7Fu || dangling) {
+    const char *end = value.ptr + value.len;
+    for (const char *at = value.ptr; at < end;) {
+        unsigned char c = (unsigned char)*at;
+        int len = utf8_len(at, end);
+        bool dangling = c == '\\' && at + 1 == end;
+        if (c < 0x20u || c == 0x7Fu || dangling || len <= 0) {
             out_char(out, '_');
+            at++;
             continue;
         }
         if (c == ',' || c == '=' || c == ' ') {
             out_char(out, '\\');
         }
-        out_char(out, (char)c);
+        out_bytes(out, at, (size_t)len);
+        at += len;
     }
 }
 

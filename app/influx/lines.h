@@ -28,7 +28,8 @@ bool lines_next(struct lines *lines, struct out *out);
 uint32_t lines_measure(const struct lines *lines, uint64_t *len);
 
 /* A tag value with `,` `=` and space escaped. What the protocol cannot hold becomes '_': control
- * bytes, and a backslash at the end, which would escape the separator behind it. */
+ * bytes, bytes that are no UTF-8, and a backslash at the end, which would escape the separator
+ * behind it. */
 void lines_put_tag(struct out *out, struct slice value);
 
 #endif

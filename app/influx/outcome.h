@@ -5,6 +5,7 @@
 
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum outcome {
@@ -18,16 +19,20 @@ enum outcome {
     OUTCOME_AGAIN, /* 429, 5xx: try again with back-off, or after Retry-After */
 };
 
-/* `body`: the start of the answer's body. With OUTCOME_PARTIAL `*points_refused` is the number that
- * the server says it dropped (0 when it does not say). */
-enum outcome outcome_of(unsigned status, struct slice body, uint64_t *points_refused);
-
-/* InfluxDB 3 names the points that it refused, at most 100, and says no number: counts them over
- * the pieces of a body. All zero at first. */
-struct outcome_named {
-    uint64_t count;
-    uint8_t matched; /* bytes of the key */
+/* What the body of an answer says, piece by piece; all zero at first. */
+struct outcome_text {
+    bool partial;    /* "partial write" */
+    bool retention;  /* the points are older than what the server keeps */
+    uint64_t points; /* "dropped=3"; 0 = not said */
+    uint64_t lines;  /* that InfluxDB 3 lists one by one */
+    uint8_t matched[4];
+    bool in_number;
+    bool counted;
 };
-void outcome_count_named(struct outcome_named *named, struct slice piece);
+void outcome_text_feed(struct outcome_text *text, struct slice piece);
+
+/* With OUTCOME_PARTIAL `*points_refused` is the number that the server says it dropped (0 when it
+ * does not say). */
+enum outcome outcome_of(unsigned status, const struct outcome_text *text, uint64_t *points_refused);
 
 #endif

@@ -103,10 +103,10 @@ char *spool_writable(struct spool *spool, struct slice record)
     return (char *)spool->ring + (record.ptr - (const char *)spool->ring);
 }
 
-uint32_t spool_oldest_points(const struct spool *spool)
+uint32_t spool_points(const struct spool *spool, struct slice record)
 {
-    assert(spool->count > 0);
-    return read_head(spool, spool->first).points;
+    size_t at = (size_t)(record.ptr - (const char *)spool->ring);
+    return read_head(spool, at - sizeof(struct spool_head)).points;
 }
 
 void spool_pop(struct spool *spool)

@@ -54,8 +54,8 @@ struct spool_cursor {
 bool spool_next(const struct spool *spool, struct spool_cursor *cursor, struct slice *record);
 /* The same bytes, to be changed in their place: a slice that spool_next gave. */
 char *spool_writable(struct spool *spool, struct slice record);
-/* Points of the oldest record, as committed. There must be one. */
-uint32_t spool_oldest_points(const struct spool *spool);
+/* Points of a record that spool_next gave, as committed. */
+uint32_t spool_points(const struct spool *spool, struct slice record);
 
 /* The oldest record leaves (delivered or given up). There must be one. */
 void spool_pop(struct spool *spool);

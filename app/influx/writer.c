@@ -10,7 +10,6 @@
 
 #include "base/crc.h"
 #include "base/num.h"
-#include "influx/outcome.h"
 #include "influx/request.h"
 
 #include <assert.h>
@@ -18,6 +17,7 @@
 
 /* A push comes this long after the window's close when ttl and collection_time are equal. */
 #define PUSH_PHASE_NS LIMPET_MS_TO_NS(200)
+#define RETRY_AFTER_MAX_S 86400u
 
 static uint64_t phase_ns(const struct writer *w);
 static void push(struct writer *w);
@@ -29,12 +29,14 @@ static void compose_write(void *ctx, struct out *head);
 static void on_event(void *ctx, struct client_call *call);
 static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns);
 static void read_answer(struct writer *w);
+static uint32_t retry_after_s(const struct writer *w, struct slice value);
 static void keep_answer(struct writer *w, struct slice text);
 static void take_back_call(struct writer *w);
 static void end_call(struct writer *w, int err);
 static void end_ping(struct writer *w, int err);
 static void end_write(struct writer *w, int err);
-static void written(struct writer *w, bool partial, uint64_t points_refused);
+static void written(struct writer *w, bool partial);
+static size_t count_outdated(const struct writer *w);
 static void refused(struct writer *w);
 static void drop_refused(struct writer *w);
 static void end_batch(struct writer *w);
@@ -74,6 +76,7 @@ void writer_start(struct writer *w)
     w->next_push_ns = w->now_ns + w->config->ttl_ns + PUSH_PHASE_NS + phase_ns(w);
     store_open(&w->store, w->storage, w->config->drop_estimated, w->now_ns);
     store_set_clock(&w->store, w->now_ns, w->unix_ns);
+    w->last_success_ns = w->now_ns;
     w->state = WRITER_PINGING;
     log_mode(w);
     start_call(w, true);
@@ -98,6 +101,7 @@ void writer_set_time(struct writer *w, uint64_t now_ns, int64_t unix_ns)
 void writer_window(struct writer *w)
 {
     if (w->state != WRITER_OFF && w->state != WRITER_STOPPED) {
+        w->last_success_age_s = (w->now_ns - w->last_success_ns) / LIMPET_S_TO_NS(1);
         bisect_left(&w->bisect, store_add(&w->store, w->state == WRITER_SENDING));
     }
 }
@@ -183,7 +187,8 @@ static void start_call(struct writer *w, bool ping)
     w->status = 0;
     w->retry_after_s = 0;
     w->answer_len = 0;
-    w->named = (struct outcome_named){0};
+    w->refused = 0;
+    w->text = (struct outcome_text){0};
     w->version[0] = '\0';
     batch_rewind(&w->batch, &w->call);
     struct client_request request = {
@@ -241,11 +246,10 @@ static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
 static void read_answer(struct writer *w)
 {
     const struct message_head *head = client_head(&w->call);
-    uint64_t seconds = 0;
     w->status = head->status;
     struct slice value = message_find(head, SLICE_LIT("Retry-After"));
-    if (value.ptr != NULL && num_parse_u64(value, 86400, &seconds) == LIMPET_OK) {
-        w->retry_after_s = (uint32_t)seconds;
+    if (value.ptr != NULL) {
+        w->retry_after_s = retry_after_s(w, value);
     }
     value = message_find(head, SLICE_LIT("X-Influxdb-Version"));
     if (value.ptr != NULL) {
@@ -258,12 +262,27 @@ static void read_answer(struct writer *w)
         keep_answer(w, value);
     }
     for (struct slice body = client_peek(&w->call); body.len > 0; body = client_peek(&w->call)) {
+        outcome_text_feed(&w->text, body);
         if (w->status / 100 != 3) {
             keep_answer(w, body);
-            outcome_count_named(&w->named, body);
         }
         client_consume(&w->call, body.len);
     }
+}
+
+/* Seconds, or the date when (RFC 9110 section 10.2.3); a day at most, so that a server's mistake
+ * does not silence us for long. 0: neither. */
+static uint32_t retry_after_s(const struct writer *w, struct slice value)
+{
+    uint64_t seconds = 0;
+    int64_t at_s = 0;
+    int64_t now_s = (int64_t)store_unix_s(&w->store, w->now_ns);
+    int err = num_parse_u64(value, RETRY_AFTER_MAX_S, &seconds);
+    if (message_read_date(value, &at_s) == LIMPET_OK && now_s > 0) {
+        seconds = at_s > now_s ? (uint64_t)(at_s - now_s) : 0;
+    }
+    return err == LIMPET_ERR_RANGE || seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S
+                                                                  : (uint32_t)seconds;
 }
 
 /* As much as there is room for. */
@@ -311,16 +330,12 @@ static void end_write(struct writer *w, int err)
         failed(w, err);
         return;
     }
-    uint64_t points = 0;
-    enum outcome outcome = outcome_of(w->status, slice_of(w->answer, w->answer_len), &points);
-    if (outcome == OUTCOME_PARTIAL && points == 0) {
-        points = w->named.count;
-    }
+    enum outcome outcome = outcome_of(w->status, &w->text, &w->refused);
     switch (outcome) {
     case OUTCOME_WRITTEN:
     case OUTCOME_PARTIAL:
         if (w->batch.sent) {
-            written(w, outcome == OUTCOME_PARTIAL, points);
+            written(w, outcome == OUTCOME_PARTIAL);
         } else {
             /* Nobody can have written what was not sent. */
             failed(w, LIMPET_ERR_SYNTAX);
@@ -340,9 +355,9 @@ static void end_write(struct writer *w, int err)
     }
 }
 
-static void written(struct writer *w, bool partial, uint64_t points_refused)
+static void written(struct writer *w, bool partial)
 {
-    if (partial && points_refused >= w->batch.points) {
+    if (partial && w->refused >= w->batch.points) {
         drop_refused(w);
         return;
     }
@@ -353,13 +368,37 @@ static void written(struct writer *w, bool partial, uint64_t points_refused)
     }
     w->writes_ok++;
     w->last_success_s = store_unix_s(&w->store, w->now_ns);
+    w->last_success_ns = w->now_ns;
     w->bytes_written += w->batch.body_len;
-    w->points_written += w->batch.points - points_refused;
-    w->points_refused += points_refused;
+    w->points_written += w->batch.points - w->refused;
+    w->points_refused += w->refused;
     bisect_taken(&w->bisect, w->batch.count);
-    store_written(&w->store, w->batch.count);
+    size_t outdated = count_outdated(w);
+    if (outdated > 0) {
+        store_drop(&w->store, outdated, STORE_DROP_REFUSED);
+    }
+    store_written(&w->store, w->batch.count - outdated);
     end_batch(w);
     push(w);
+}
+
+/* Windows of the batch that the server refused as older than what it keeps: these are its oldest.
+ */
+static size_t count_outdated(const struct writer *w)
+{
+    struct spool_cursor cursor = {0};
+    struct slice record;
+    uint64_t refused = w->text.retention ? w->refused : 0;
+    size_t count = 0;
+    while (count < w->batch.count && spool_next(&w->store.spool, &cursor, &record)) {
+        uint32_t points = spool_points(&w->store.spool, record);
+        if (points > refused) {
+            break;
+        }
+        refused -= points;
+        count++;
+    }
+    return count;
 }
 
 /* The server will never take this batch as it is: its windows go on in smaller ones, so that only
@@ -465,7 +504,7 @@ static void log_mode(struct writer *w)
         out_text(out, "\", organization \"");
         out_put(out, w->config->org);
     }
-    out_text(out, v2                             ? "\", with a token"
+    out_text(out, v2                            ? "\", with a token"
                   : w->config->username.len > 0 ? "\", with user name and password"
                                                 : "\", without a user name");
     log_end(w->log);
@@ -499,6 +538,10 @@ static void log_answer(struct writer *w, enum log_level level, const char *what,
     if (w->state == WRITER_PINGING && w->version[0] != '\0') {
         out_text(out, ", InfluxDB ");
         out_text(out, w->version);
+    }
+    if (w->refused > 0) {
+        out_text(out, ", points refused ");
+        out_u64(out, w->refused);
     }
     if (w->answer_len > 0) {
         out_text(out, ": ");

@@ -54,7 +54,8 @@ struct writer {
     unsigned status;
     uint32_t retry_after_s;
     char version[24]; /* of the server, when it says so */
-    struct outcome_named named;
+    struct outcome_text text;
+    uint64_t refused; /* points of the batch, as the answer says */
     size_t answer_len;
     char answer[LIMPET_INFLUX_ANSWER_LEN_MAX]; /* start of its body or Location, for the log */
 
@@ -71,6 +72,8 @@ struct writer {
     uint64_t writes_by_class[6]; /* by the first digit of the status; [0]: no answer */
     uint64_t backoff_ms;         /* wait before the next try; 0 = none */
     uint64_t last_success_s;     /* when a write was last taken, seconds since 1970; 0 = never */
+    uint64_t last_success_ns;    /* the same, monotonic; before the first: the start */
+    uint64_t last_success_age_s; /* at the last close of a window */
 };
 
 /* influx->enabled false: everything below does nothing. `host_name` must outlive the writer. */

@@ -127,6 +127,9 @@ void message_write_field(struct out *out, struct slice name, struct slice value)
  * 1970..9999. */
 #define MESSAGE_DATE_LEN 29
 void message_write_date(char text[MESSAGE_DATE_LEN], int64_t unix_s);
+/* Such a value read (the one format that may be sent today). LIMPET_ERR_SYNTAX: it is not one. */
+LIMPET_WARN_UNUSED
+int message_read_date(struct slice text, int64_t *unix_s);
 const char *message_reason(unsigned status); /* "OK", "Not Found", ...; "Status" when unknown */
 
 #endif

@@ -1,6 +1,9 @@
 /* Heads out: status line, fields. */
+#include "base/num.h"
 #include "web/message.h"
 #include "web/message_rules.h"
+
+#include <string.h>
 
 struct reason {
     unsigned status;
@@ -112,12 +115,13 @@ void message_write_field(struct out *out, struct slice name, struct slice value)
     out_text(out, "\r\n");
 }
 
+static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
 /* Days to a date in the Gregorian calendar: eras of 400 years, years from March, so that the leap
  * day is the last of its year. */
 void message_write_date(char text[MESSAGE_DATE_LEN], int64_t unix_s)
 {
     static const char day_names[] = "ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
-    static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     uint32_t days = (uint32_t)(unix_s / 86400);
     uint32_t second = (uint32_t)(unix_s % 86400);
     uint32_t since_0000_03 = days + 719468u;
@@ -146,4 +150,40 @@ void message_write_date(char text[MESSAGE_DATE_LEN], int64_t unix_s)
     out_char(&out, ':');
     out_u64_pad(&out, second % 60, 2);
     out_text(&out, " GMT");
+}
+
+/* The number at `at` of `len` digits; UINT32_MAX: there is none. */
+static uint32_t number_at(struct slice text, size_t at, size_t len)
+{
+    uint64_t value = 0;
+    struct slice digits = slice_take(slice_skip(text, at), len);
+    return num_parse_u64(digits, UINT32_MAX - 1u, &value) == LIMPET_OK ? (uint32_t)value
+                                                                       : UINT32_MAX;
+}
+
+/* Its fields stand in fixed places: "Sun, 06 Nov 1994 08:49:37 GMT". The weekday is not checked. */
+int message_read_date(struct slice text, int64_t *unix_s)
+{
+    uint32_t month = 0; /* from 0 */
+    if (text.len != MESSAGE_DATE_LEN || !slice_ends_with(text, SLICE_LIT(" GMT"))) {
+        return LIMPET_ERR_SYNTAX;
+    }
+    while (month < 12 && memcmp(month_names + 3 * month, text.ptr + 8, 3) != 0) {
+        month++;
+    }
+    uint32_t day = number_at(text, 5, 2);
+    uint32_t year = number_at(text, 12, 4);
+    uint32_t hour = number_at(text, 17, 2);
+    uint32_t minute = number_at(text, 20, 2);
+    uint32_t second = number_at(text, 23, 2);
+    if (month == 12 || day < 1 || day > 31 || year < 1970 || year > 9999 || hour > 23 ||
+        minute > 59 || second > 60) {
+        return LIMPET_ERR_SYNTAX;
+    }
+    uint32_t march_month = (month + 10u) % 12u;
+    uint32_t y = year - (month < 2 ? 1u : 0u);
+    uint32_t days = 365u * y + y / 4u - y / 100u + y / 400u + (153u * march_month + 2u) / 5u + day -
+                    1u - 719468u;
+    *unix_s = (int64_t)days * 86400 + (int64_t)(hour * 3600u + minute * 60u + second);
+    return LIMPET_OK;
 }

@@ -17,13 +17,14 @@
 /* Twice what waits in RAM at most, so that its turn to be erased comes to what left long ago. */
 #define SECTOR_COUNT (2u * LIMPET_SPOOL_LEN / SECTOR_LEN + 4u)
 
+static int unusable(const char *directory, const char *why);
 static bool move(int fd, uint32_t at, uint8_t *bytes, size_t len, bool write);
 static bool storage_read(void *ctx, uint32_t at, void *bytes, size_t len);
 static bool storage_program(void *ctx, uint32_t at, const void *bytes, size_t len);
 static bool storage_erase(void *ctx, uint32_t sector);
 static bool storage_sync(void *ctx);
 
-bool file_storage_open(struct file_storage *s, const char *directory)
+int file_storage_open(struct file_storage *s, const char *directory)
 {
     char path[PATH_MAX];
     int len = snprintf(path, sizeof(path), "%s/" FILE_NAME, directory);
@@ -39,19 +40,24 @@ bool file_storage_open(struct file_storage *s, const char *directory)
     };
     errno = ENAMETOOLONG;
     if (len > 0 && (size_t)len < sizeof(path) && (mkdir(directory, 0700) == 0 || errno == EEXIST)) {
-        s->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        s->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
     }
-    bool ok = s->fd >= 0;
-    if (ok && flock(s->fd, LOCK_EX | LOCK_NB) != 0) {
-        errno = errno == EWOULDBLOCK ? EBUSY : errno;
-        ok = false;
+    if (s->fd >= 0 && flock(s->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        fprintf(stderr, "limpetd: %s/" FILE_NAME ": another limpetd uses it\n", directory);
+        return LIMPET_ERR_BUSY;
     }
-    if (!ok || ftruncate(s->fd, (off_t)SECTOR_LEN * SECTOR_COUNT) != 0) {
-        fprintf(stderr, "limpetd: %s/" FILE_NAME ": %s\n", directory,
-                errno == EBUSY ? "another limpetd uses it" : strerror(errno));
-        return false;
+    struct stat found;
+    if (s->fd < 0 || fstat(s->fd, &found) != 0 ||
+        (S_ISREG(found.st_mode) && ftruncate(s->fd, (off_t)SECTOR_LEN * SECTOR_COUNT) != 0)) {
+        return unusable(directory, strerror(errno));
     }
-    return true;
+    return S_ISREG(found.st_mode) ? LIMPET_OK : unusable(directory, "not a regular file");
+}
+
+static int unusable(const char *directory, const char *why)
+{
+    fprintf(stderr, "limpetd: %s/" FILE_NAME ": %s: windows wait in memory only\n", directory, why);
+    return LIMPET_ERR_IO;
 }
 
 /* Bytes are turned over on their way: `bytes` is overwritten by that when writing, too. */

@@ -5,6 +5,7 @@
 #ifndef LIMPET_POSIX_FILE_STORAGE_H
 #define LIMPET_POSIX_FILE_STORAGE_H
 
+#include "base/err.h"
 #include "port/port.h"
 
 struct file_storage {
@@ -12,8 +13,10 @@ struct file_storage {
     int fd;
 };
 
-/* Makes the directory (not its parents) and the file when they are missing. False: said on stderr.
- * `storage` must stay where it is. */
-bool file_storage_open(struct file_storage *storage, const char *directory);
+/* Makes the directory (not its parents) and the file when they are missing. LIMPET_ERR_BUSY:
+ * another limpetd uses it; LIMPET_ERR_IO: it cannot be used, and windows wait in memory only; both
+ * said on stderr. `storage` must stay where it is. */
+LIMPET_WARN_UNUSED
+int file_storage_open(struct file_storage *storage, const char *directory);
 
 #endif

@@ -32,10 +32,11 @@ static int run(const struct command_line *line, int argc, char *const argv[])
         config_override_port(&app.config, line->port);
     }
     if (line->state_path != NULL) {
-        if (!file_storage_open(&state, line->state_path)) {
+        int err = file_storage_open(&state, line->state_path);
+        if (err == LIMPET_ERR_BUSY) {
             return 1;
         }
-        instance.storage = &state.storage;
+        instance.storage = err == LIMPET_OK ? &state.storage : NULL;
     }
     return daemon_run(&instance, &app, argc, argv);
 }

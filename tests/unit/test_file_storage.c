@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char directory[128];
@@ -36,17 +37,21 @@ int main(void)
     struct file_storage two;
     const char *folder = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
     snprintf(directory, sizeof directory, "%.40s/limpet-state.%ld", folder, (long)getpid());
-    CHECK(file_storage_open(&one, directory));
-    CHECK(!file_storage_open(&two, directory));
+    CHECK_EQ_INT(file_storage_open(&one, directory), LIMPET_OK);
+    CHECK_EQ_INT(file_storage_open(&two, directory), LIMPET_ERR_BUSY);
     test_nor(&one);
     close(one.fd);
     close(two.fd);
-    CHECK(file_storage_open(&two, directory));
+    CHECK_EQ_INT(file_storage_open(&two, directory), LIMPET_OK);
     check_bytes(&two, two.storage.sector_len * two.storage.sector_count - 4, "\x00\x01\x02\x03", 4);
     close(two.fd);
-    CHECK(!file_storage_open(&two, "/dev/null/x"));
+    CHECK_EQ_INT(file_storage_open(&two, "/dev/null/x"), LIMPET_ERR_IO);
     char path[160];
     snprintf(path, sizeof path, "%s/windows.log", directory);
-    CHECK(unlink(path) == 0 && rmdir(directory) == 0);
+    CHECK(unlink(path) == 0 && mkfifo(path, 0600) == 0);
+    CHECK_EQ_INT(file_storage_open(&two, directory), LIMPET_ERR_IO);
+    CHECK(unlink(path) == 0 && mkdir(path, 0700) == 0);
+    CHECK_EQ_INT(file_storage_open(&two, directory), LIMPET_ERR_IO);
+    CHECK(rmdir(path) == 0 && rmdir(directory) == 0);
     return check_result();
 }

@@ -194,6 +194,7 @@ static void test_escapes(void)
     check_tag("new\nline\ttab\x7f", "new_line_tab_");
     check_tag("\"quoted\"", "\"quoted\"");
     check_tag("\xc3\xa4", "\xc3\xa4");
+    check_tag("a\xff\xc3,\x80\xed\xa0\x80", "a__\\,____");
 }
 
 /* ---- Records --------------------------------------------------------------------------------- */

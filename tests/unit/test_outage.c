@@ -33,7 +33,10 @@ static void test_small_buffer(void)
 {
     first_start(LIMPET_S_TO_NS(60), 1000000, true, true);
     live_window();
-    config.buffer_size = 3 * spool_oldest_points(&writer.store.spool);
+    struct spool_cursor cursor = {0};
+    struct slice record;
+    CHECK(spool_next(&writer.store.spool, &cursor, &record));
+    config.buffer_size = 3 * spool_points(&writer.store.spool, record);
     for (unsigned i = 1; i < DAY_WINDOWS; i++) {
         live_window();
         CHECK(writer.store.spool.failed_points <= config.buffer_size);

@@ -710,6 +710,25 @@ static void dates_are_right(void)
         char text[MESSAGE_DATE_LEN];
         message_write_date(text, rows[i].unix_s);
         CHECK_EQ_TEXT(text, sizeof(text), rows[i].text);
+        int64_t unix_s = -1;
+        CHECK_EQ_INT(message_read_date(slice_of(text, sizeof(text)), &unix_s), LIMPET_OK);
+        CHECK_EQ_INT(unix_s, rows[i].unix_s);
+    }
+    static const char *const bad[] = {
+        "",
+        "Sun, 06 Nov 1994 08:49:37 UTC",
+        "Sun, 06 Nox 1994 08:49:37 GMT",
+        "Sun, 32 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1969 08:49:37 GMT",
+        "Sun, 06 Nov 1994 24:49:37 GMT",
+        "Sun, 06 Nov 1994 08:60:37 GMT",
+        "Sun, 06 Nov 1994 08:49:3x GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        int64_t unix_s = -1;
+        CHECK_EQ_INT(message_read_date(slice_from_cstr(bad[i]), &unix_s), LIMPET_ERR_SYNTAX);
+        CHECK_EQ_INT(unix_s, -1);
     }
 }
 

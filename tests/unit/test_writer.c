@@ -4,8 +4,7 @@
 #include "influx/request.h"
 #include "metrics/service.h"
 
-/* ---- Heads ------------------------------------------------------------------------------------
- */
+/* ---- Heads -------------------------------------------------------------------------------- */
 
 static void check_head(const struct fake_call *f, const char *head)
 {
@@ -120,8 +119,7 @@ static void test_basic(void)
     }
 }
 
-/* ---- The body ---------------------------------------------------------------------------------
- */
+/* ---- The body ----------------------------------------------------------------------------- */
 
 /* However little the connection takes at a time, the same bytes go out. */
 static void test_room(void)
@@ -171,8 +169,7 @@ static void test_batch_bound(void)
     CHECK_EQ_INT(writer.state, WRITER_RESTING);
 }
 
-/* ---- Start ------------------------------------------------------------------------------------
- */
+/* ---- Start -------------------------------------------------------------------------------- */
 
 static void check_ping(unsigned status, int err, const char *line)
 {
@@ -230,8 +227,7 @@ static void test_off(void)
     CHECK_EQ_UINT(writer.store.windows_produced, 0);
 }
 
-/* ---- Outcomes ---------------------------------------------------------------------------------
- */
+/* ---- Outcomes ----------------------------------------------------------------------------- */
 
 static void start_with(unsigned window_total, uint32_t buffer_size)
 {
@@ -253,7 +249,8 @@ static void test_partial(void)
     CHECK(
         logged("WARNING: [SERVICE: InfluxDB] "
                "http://influx:8086/write?consistency=&db=krakend&precision=s&rp=: some points were "
-               "refused for good: status 400: {\"error\":\"partial write: conflict "
+               "refused for good: status 400, points refused 3: "
+               "{\"error\":\"partial write: conflict "
                "dropped=3\"}\n"));
     CHECK_EQ_INT(writer.state, WRITER_RESTING);
 }
@@ -268,6 +265,20 @@ static void test_partial_takes_nothing(void)
     CHECK_EQ_UINT(writer.points_written, 0);
     CHECK(writer.points_refused > 10);
     CHECK(logged("2 windows dropped: InfluxDB will never take"));
+}
+
+/* Of several windows the oldest are older than the retention: only they are dropped. */
+static void test_partial_retention(void)
+{
+    char body[100];
+    start_with(3, 0);
+    struct fake_call *f = next_call();
+    snprintf(body, sizeof body, "partial write: points beyond retention policy dropped=%u",
+             (unsigned)(writer.batch.points / 3 + 1));
+    answer(f, 400, "", body);
+    CHECK_EQ_UINT(writer.store.dropped[STORE_DROP_REFUSED], 1);
+    CHECK_EQ_UINT(writer.store.windows_written, 2);
+    CHECK(logged("points refused"));
 }
 
 /* Without a number the points count as written, but somebody is told. */
@@ -377,8 +388,16 @@ static void test_retry_after(void)
     CHECK_EQ_UINT(wait_ns(), LIMPET_S_TO_NS(77));
     answer_next(503, "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\n", "");
     CHECK(wait_ns() <= LIMPET_S_TO_NS(8));
-    answer_next(503, "Retry-After: 86401\n", "");
+    answer_next(503, "Retry-After: soon\n", "");
     CHECK(wait_ns() <= LIMPET_S_TO_NS(16));
+    answer_next(503, "Retry-After: 86401\n", "");
+    CHECK_EQ_UINT(wait_ns(), LIMPET_S_TO_NS(86400));
+    struct fake_call *f = next_call();
+    char field[64] = "Retry-After: ";
+    message_write_date(field + 13, (clock_offset_ns + (int64_t)now_ns) / 1000000000 + 90);
+    strcat(field, "\n");
+    answer(f, 503, field, "");
+    CHECK(wait_ns() >= LIMPET_S_TO_NS(89) && wait_ns() <= LIMPET_S_TO_NS(90));
     answer_next(503, "Retry-After: 1\n", "");
     CHECK_EQ_UINT(wait_ns(), LIMPET_S_TO_NS(1));
     drain();
@@ -545,8 +564,7 @@ static void test_values(void)
     CHECK(writer.last_success_s > 0 && writer.backoff_ms > 0 && writer.bytes_written > 0);
 }
 
-/* ---- The buffer -------------------------------------------------------------------------------
- */
+/* ---- The buffer --------------------------------------------------------------------------- */
 
 static void test_buffer_size(void)
 {
@@ -591,8 +609,7 @@ static void test_full_in_flight(void)
     CHECK_EQ_UINT(window_count, writer.store.windows_written + writer.store.windows_dropped);
 }
 
-/* ---- Time -------------------------------------------------------------------------------------
- */
+/* ---- Time --------------------------------------------------------------------------------- */
 
 /* Nothing is sent before the clock is known; then every window gets its own time. */
 static void test_clock_unknown(void)
@@ -656,8 +673,7 @@ static void test_clock_steps(void)
     CHECK_EQ_UINT(writer.store.windows_written, window_count);
 }
 
-/* ---- Stop -------------------------------------------------------------------------------------
- */
+/* ---- Stop --------------------------------------------------------------------------------- */
 
 static void test_stop_pushes(void)
 {
@@ -766,6 +782,7 @@ int main(void)
     test_off();
     test_partial();
     test_partial_takes_nothing();
+    test_partial_retention();
     test_partial_without_number();
     test_partial_named();
     test_refused();
