@@ -327,10 +327,15 @@
 #define LIMPET_HISTOGRAMS (4u * LIMPET_ENDPOINTS_MAX + 8u)
 #endif
 
-/* Values below limpet.: counters of all rooms, pools, uptime (metrics/service.h). 16..1000. 12 B
- * each, its place in the index of /__stats included. */
+/* Values below limpet.: counters of all rooms, pools, uptime (metrics/service.h). 16..1000. 4 B
+ * each: its place in the index of /__stats. */
 #ifndef LIMPET_METRICS_VALUES
 #define LIMPET_METRICS_VALUES 256u
+#endif
+
+/* Bytes of the fields that they show, which are kept as they were sampled. 64..65535. */
+#ifndef LIMPET_METRICS_SAMPLED_LEN
+#define LIMPET_METRICS_SAMPLED_LEN (8u * LIMPET_METRICS_VALUES)
 #endif
 
 /* Tables of such values: one for each struct that is looked into. 2..255. 24 B each (12 B on 32

@@ -81,7 +81,7 @@ static void fill_tables(const struct app *app, struct app_plan *plan)
         TABLE("circuit breakers", c->breaker_count, LIMPET_BREAKERS_MAX, c->breakers),
         TABLE("endpoint series", m->endpoints_needed, LIMPET_ENDPOINT_SERIES_MAX, m->endpoints),
         TABLE("proxy series", m->proxies_needed, LIMPET_PROXY_SERIES_MAX, m->proxies),
-        TABLE("limpet values", m->values_needed, LIMPET_METRICS_VALUES, m->values),
+        TABLE("limpet values", m->values_needed, LIMPET_METRICS_VALUES, m->sampled),
         POOL("histograms", LIMPET_HISTOGRAMS, m->slots),
         POOL("client connections", LIMPET_GATEWAY_CONNS, app->gateway_conns),
         POOL("stats connections", LIMPET_STATS_CONNS, app->stats_conns),

@@ -51,6 +51,20 @@ void histogram_merge_moments(struct histogram *into, const struct histogram *fro
     wide_add(&into->squares, from->squares.hi, from->squares.lo);
 }
 
+void histogram_total_add(histogram_total *total, const struct histogram *h)
+{
+    if (h->count > 0) {
+        wide_add(total, h->sum.hi, h->sum.lo);
+    }
+}
+
+double histogram_total_sum(const histogram_total *total, uint64_t count, enum histogram_unit unit)
+{
+    (void)count;
+    (void)unit;
+    return wide_to_double(total);
+}
+
 void histogram_freeze_moments(const struct histogram *h, struct histogram_frozen *frozen)
 {
     *frozen = (struct histogram_frozen){

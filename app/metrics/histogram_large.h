@@ -41,6 +41,9 @@ struct histogram {
     struct wide squares;
 };
 
+/* A sum since the start: 2^64 windows do not overflow it. */
+typedef struct wide histogram_total;
+
 struct histogram_frozen {
     uint32_t count;
     histogram_value min;

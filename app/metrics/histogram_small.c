@@ -55,17 +55,17 @@ static uint32_t count_of(const struct histogram_slot *slot, unsigned bucket)
     return i < slot->carries ? (uint32_t)slot->carry_high[i] << 16 | low : low;
 }
 
-/* False, and nothing changed: it needs a second word, and there is none left. */
+/* False, and nothing changed: it needs a third byte and there is none left, or more. */
 static bool set_count(struct histogram_slot *slot, unsigned bucket, uint32_t count)
 {
     unsigned i = find_carry(slot, bucket);
-    if (count > UINT16_MAX && i == HISTOGRAM_CARRIES) {
+    if (count > HISTOGRAM_COUNT_MAX || (count > UINT16_MAX && i == HISTOGRAM_CARRIES)) {
         return false;
     }
     *low_word(slot, bucket) = (uint16_t)count;
     if (count > UINT16_MAX) {
         slot->carry_bucket[i] = (histogram_bucket)bucket;
-        slot->carry_high[i] = (uint16_t)(count >> 16);
+        slot->carry_high[i] = (uint8_t)(count >> 16);
         slot->carries = (uint8_t)(i == slot->carries ? i + 1u : slot->carries) & 127u;
     } else if (i < slot->carries) {
         slot->carries = (slot->carries - 1u) & 127u;
@@ -178,6 +178,37 @@ void histogram_merge_moments(struct histogram *into, const struct histogram *fro
     into->squares[2] += from->squares[2] + (low < square);
 }
 
+void histogram_total_add(histogram_total *total, const struct histogram *h)
+{
+    uint64_t sum = h->count > 0 ? sum_of(h->sum) : 0;
+    *total = sum <= UINT64_MAX - *total ? *total + sum : UINT64_MAX;
+}
+
+/* Each value was kept as one unit more. */
+double histogram_total_sum(const histogram_total *total, uint64_t count, enum histogram_unit unit)
+{
+    double one = (double)(1u << unit);
+    return *total < count ? -(double)(count - *total) * one : (double)(*total - count) * one;
+}
+
+static uint32_t pack_sum(uint64_t sum)
+{
+    unsigned more = sum >> 26 == 0 ? 0 : 38u - (unsigned)__builtin_clzll(sum);
+    return (uint32_t)(sum >> more) << 6 | more;
+}
+
+/* What the sum has lost does not lead out of the values: equal ones have their own mean. */
+static double shown_mean(const struct histogram_frozen *frozen, enum histogram_unit unit,
+                         const struct metrics_summary *summary)
+{
+    struct wide sum = {.lo = (uint64_t)(frozen->sum >> 6) << (frozen->sum & 63u)};
+    double mean = (moments_mean(&sum, frozen->count) - 1.0) * (double)(1u << unit);
+    if (mean < (double)summary->min) {
+        return (double)summary->min;
+    }
+    return mean > (double)summary->max ? (double)summary->max : mean;
+}
+
 void histogram_freeze_moments(const struct histogram *h, struct histogram_frozen *frozen)
 {
     struct wide sum = {.lo = sum_of(h->sum)};
@@ -186,7 +217,7 @@ void histogram_freeze_moments(const struct histogram *h, struct histogram_frozen
         .count = h->count,
         .min = h->min,
         .max = h->max,
-        .sum = {h->sum[0], h->sum[1]},
+        .sum = pack_sum(sum.lo),
         .variance = (float)moments_variance(&sum, &squares, h->count),
     };
 }
@@ -195,11 +226,10 @@ void histogram_show_moments(const struct histogram_frozen *frozen, enum histogra
                             struct metrics_summary *summary)
 {
     double one = (double)(1u << unit);
-    struct wide sum = {.lo = sum_of(frozen->sum)};
     summary->count = frozen->count;
     summary->min = histogram_shown(frozen->min, unit);
     summary->max = histogram_shown(frozen->max, unit);
-    summary->mean = (moments_mean(&sum, frozen->count) - 1.0) * one;
+    summary->mean = shown_mean(frozen, unit, summary);
     summary->variance = (double)frozen->variance * one * one;
 }
 

@@ -20,9 +20,10 @@ typedef uint16_t histogram_bucket;
 #define HISTOGRAM_NEGATIVE HISTOGRAM_REGULAR
 #define HISTOGRAM_KEPT (HISTOGRAM_REGULAR / 2u)
 #define HISTOGRAM_VALUE_MAX UINT32_MAX
-/* Buckets that may count above 65535, each with a second word. One more, and all counts are halved.
- */
+/* Buckets that may count above 65535, each with a third byte. One more, or one above 2^24 - 1, and
+ * all counts are halved. */
 #define HISTOGRAM_CARRIES 4u
+#define HISTOGRAM_COUNT_MAX 0xFFFFFFu
 
 typedef uint32_t histogram_value; /* as kept: units + 1, 0 = negative */
 typedef float histogram_percentile;
@@ -37,13 +38,13 @@ struct histogram_slot {
     uint8_t halvings;    /* a count stands for 2^halvings values */
     uint8_t carries : 7; /* in use */
     bool has_percentiles : 1;
-    /* Bits 16 and up of the counts of these buckets. */
-    uint16_t carry_high[HISTOGRAM_CARRIES];
+    /* Bits 16 to 23 of the counts of these buckets. */
+    uint8_t carry_high[HISTOGRAM_CARRIES];
     histogram_bucket carry_bucket[HISTOGRAM_CARRIES];
     histogram_percentile percentile[METRICS_PERCENTILES]; /* of the frozen summary */
 };
 
-/* 36 and 24 bytes: sums are words of 32 bits, low ones first, so that nothing is padded. */
+/* 36 and 20 bytes: sums are words of 32 bits, low ones first, so that nothing is padded. */
 struct histogram {
     struct histogram_slot *slot;
     uint32_t count;
@@ -53,11 +54,15 @@ struct histogram {
     uint32_t squares[3];
 };
 
+/* A sum since the start, in units + 1 a value. It ends at 2^64 - 1: 2^32 values of the longest
+ * time. May lie at any multiple of 4. */
+typedef uint64_t histogram_total __attribute__((aligned(4)));
+
 struct histogram_frozen {
     uint32_t count;
     histogram_value min;
     histogram_value max;
-    uint32_t sum[2];
+    uint32_t sum;   /* its first 26 bits, then in 6 bits how many there are more: 3e-8 of it */
     float variance; /* in units, 24 bits: 6e-8 of it */
 };
 

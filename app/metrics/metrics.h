@@ -51,11 +51,12 @@ struct proxy_series *metrics_open_proxy(struct metrics *m, enum metrics_layer la
 /* Did everything fit that was opened? needed > limit: refuse the configuration with these numbers.
  */
 struct metrics_room {
-    const char *table; /* "endpoint series", "proxy series", "limpet values" */
+    const char
+        *table; /* "endpoint series", "proxy series", "limpet values", "bytes of limpet values" */
     size_t needed;
     size_t limit;
 };
-enum { METRICS_ROOMS = 3 };
+enum { METRICS_ROOMS = 4 };
 struct metrics_room metrics_room(const struct metrics *m, size_t index);
 
 /* ---- Recording (the data path) ----------------------------------------------------------------
@@ -135,11 +136,14 @@ struct metrics_view {
     struct slice name;        /* endpoint or backend name, or the name below the family's prefix */
     bool complete, error;     /* proxy families */
     uint16_t status;          /* METRICS_RESPONSE_STATUS_CODE; 0 = other */
+    bool bytes;               /* METRICS_SERVICE: its value is a number of bytes */
+    bool constant;            /* METRICS_SERVICE: nothing here has it, it is always 0 */
     uint32_t id;              /* names the series; see metrics_describe() */
     /* What it holds. */
     int64_t value;        /* counter or gauge, live */
     int64_t window_total; /* counter: total at the last close */
-    int64_t window_delta; /* counter: growth in the last window */
+    int64_t window_delta; /* counter: growth in the last window; of a status code only until the
+                           * next response of its endpoint is recorded, then 0 */
     double value_float;   /* METRICS_GAUGE_FLOAT */
     /* Histogram: the last complete window (the running one before the first close); timer: since
      * the start. Never NULL for these two kinds, NULL for the others. */
@@ -174,6 +178,13 @@ bool metrics_describe(const struct metrics *m, uint32_t id, struct metrics_view 
 /* As metrics_series, by id; a code that has not been seen holds 0. */
 LIMPET_WARN_UNUSED
 bool metrics_series_by_id(const struct metrics *m, uint32_t id, struct metrics_view *view);
+/* A distribution since the start of the table, the running window included: what a summary of
+ * Prometheus shows. Of a series of another kind: 0. */
+struct metrics_totals {
+    uint64_t count;
+    double sum; /* bytes or ns */
+};
+struct metrics_totals metrics_totals(const struct metrics *m, uint32_t id);
 /* Status series in use. Series appear at run time only here, one at a time, and never go. */
 size_t metrics_status_count(const struct metrics *m);
 

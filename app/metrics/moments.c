@@ -16,6 +16,13 @@ static bool is_negative(const struct wide *w)
     return (w->hi >> 63) != 0;
 }
 
+double wide_to_double(const struct wide *w)
+{
+    struct wide size = magnitude(w);
+    double number = to_double(&size);
+    return is_negative(w) ? -number : number;
+}
+
 double moments_mean(const struct wide *sum, uint32_t count)
 {
     assert(count > 0);

@@ -36,6 +36,9 @@ static inline void wide_add_square(struct wide *w, uint64_t v)
     wide_add(w, middle >> 32, middle << 32);
 }
 
+/* The number as a double, of its sign. */
+double wide_to_double(const struct wide *w);
+
 /* sum / count as the reference computes it: exact integer sum, one conversion, one division. count
  * > 0. */
 double moments_mean(const struct wide *sum, uint32_t count);

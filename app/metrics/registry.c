@@ -4,6 +4,7 @@
 #include <string.h>
 
 static bool is_name(const char *name, uint16_t name_len, struct slice wanted);
+static void begin_growth(struct endpoint_series *s);
 static struct metrics_counter *counter_of(struct metrics *m, struct endpoint_series *s,
                                           unsigned status);
 
@@ -83,6 +84,7 @@ struct metrics_room metrics_room(const struct metrics *m, size_t index)
         {"endpoint series", m->endpoints_needed, LIMPET_ENDPOINT_SERIES_MAX},
         {"proxy series", m->proxies_needed, LIMPET_PROXY_SERIES_MAX},
         {"limpet values", m->values_needed, LIMPET_METRICS_VALUES},
+        {"bytes of limpet values", m->sampled_needed, LIMPET_METRICS_SAMPLED_LEN},
     };
     assert(index < METRICS_ROOMS);
     return rooms[index];
@@ -109,9 +111,20 @@ void metrics_record_response(struct metrics *m, struct endpoint_series *s, unsig
         return;
     }
     m->generation++;
-    counter_of(m, s, status)->running++;
+    if (s->growth_closed) {
+        begin_growth(s);
+    }
+    counter_of(m, s, status)->growth++;
     histogram_record_bytes(&m->pool, &s->size.running, size_bytes);
     histogram_record_ns(&m->pool, &s->time.running, time_ns);
+}
+
+static void begin_growth(struct endpoint_series *s)
+{
+    s->growth_closed = false;
+    for (size_t i = 0; i <= LIMPET_STATUS_SLOTS; i++) {
+        s->responses[i].growth = 0;
+    }
 }
 
 /* An endpoint sees few codes, and the usual one comes first: a search from the front is short. */
@@ -129,7 +142,7 @@ static struct metrics_counter *counter_of(struct metrics *m, struct endpoint_ser
         return &s->responses[s->codes++];
     }
     struct metrics_counter *other = &s->responses[LIMPET_STATUS_SLOTS];
-    m->status_count += other->closed == 0 && other->running == 0;
+    m->status_count += other->closed == 0 && other->growth == 0;
     return other;
 }
 

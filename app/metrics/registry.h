@@ -26,21 +26,24 @@ typedef uint32_t metrics_growth;
 /* A total that may lie at any multiple of 4: 4 B less in each proxy series of a board. */
 typedef uint64_t metrics_total __attribute__((aligned(4)));
 
+/* The growth is the running window's; from a close to the next record of its endpoint still the
+ * last one's, and part of `closed` (endpoint_series.growth_closed). */
 struct metrics_counter {
-    uint64_t closed; /* up to the last close */
-    metrics_growth running;
-    metrics_growth last; /* in the last window */
+    metrics_total closed; /* up to the last close */
+    metrics_growth growth;
 };
 
 struct distribution {
     struct histogram running;
     struct histogram_frozen closed; /* the last window's */
+    histogram_total total;          /* of all closed windows */
 };
 
 struct endpoint_series {
     const char *name;
     uint16_t name_len;
     uint8_t codes; /* in use */
+    bool growth_closed;
     uint16_t code[LIMPET_STATUS_SLOTS];
     struct distribution size;
     struct distribution time;
@@ -65,8 +68,8 @@ struct router_count {
 struct value_table {
     const struct metrics_value *values;
     const void *base;
-    uint16_t first; /* of its sampled values */
-    uint16_t count;
+    uint16_t first; /* row of its first value; it ends where the next table begins */
+    uint16_t at;    /* where its sampled fields lie */
 };
 
 /* For static placement; do not touch the fields. */
@@ -88,12 +91,14 @@ struct metrics {
     uint32_t endpoints_needed;
     uint32_t proxies_needed;
     uint32_t values_needed;
+    uint32_t sampled_len;
+    uint32_t sampled_needed;
 
     struct router_count connected;
     struct router_count disconnected;
     struct metrics_service_state service;
     struct value_table tables[LIMPET_METRICS_VALUE_TABLES];
-    uint64_t values[LIMPET_METRICS_VALUES];
+    uint8_t sampled[LIMPET_METRICS_SAMPLED_LEN]; /* the fields as they are, one behind the other */
 
     struct histogram_pool pool;
     struct endpoint_series endpoints[LIMPET_ENDPOINT_SERIES_MAX];
@@ -107,6 +112,10 @@ struct metrics {
 /* Values of the table itself, below limpet.metrics. */
 extern const struct metrics_value metrics_own_values[];
 extern const size_t metrics_own_values_len;
+
+/* What is in row `row` < value_count, and its sampled number. */
+const struct metrics_value *metrics_value_at(const struct metrics *m, size_t row);
+uint64_t metrics_sampled_at(const struct metrics *m, size_t row);
 
 /* The service's part of a tick: values are sampled, timers count. */
 void metrics_service_tick(struct metrics *m, uint64_t window_ns);

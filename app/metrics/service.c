@@ -6,47 +6,47 @@
 #include <string.h>
 
 static double power(double base, uint64_t exponent);
-static uint64_t read_field(const struct metrics_value *value, const void *base);
+static uint64_t read_field(const struct metrics_value *value, const void *at);
 
 #define NONE SERVICE_VALUES
 
 const struct metrics_service_row metrics_service_rows[METRICS_SERVICE_ROWS] = {
-    {"debug.GCStats.LastGC", METRICS_GAUGE, NONE},
-    {"debug.GCStats.NumGC", METRICS_GAUGE, NONE},
-    {"debug.GCStats.Pause", METRICS_HISTOGRAM, NONE},
-    {"debug.GCStats.PauseTotal", METRICS_GAUGE, NONE},
-    {"debug.ReadGCStats", METRICS_TIMER, NONE},
-    {"runtime.MemStats.Alloc", METRICS_GAUGE, SERVICE_HEAP_ALLOC},
-    {"runtime.MemStats.BuckHashSys", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.DebugGC", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.EnableGC", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.Frees", METRICS_GAUGE, SERVICE_FREES},
-    {"runtime.MemStats.GCCPUFraction", METRICS_GAUGE_FLOAT, NONE},
-    {"runtime.MemStats.HeapAlloc", METRICS_GAUGE, SERVICE_HEAP_ALLOC},
-    {"runtime.MemStats.HeapIdle", METRICS_GAUGE, SERVICE_HEAP_IDLE},
-    {"runtime.MemStats.HeapInuse", METRICS_GAUGE, SERVICE_HEAP_ALLOC},
-    {"runtime.MemStats.HeapObjects", METRICS_GAUGE, SERVICE_HEAP_OBJECTS},
-    {"runtime.MemStats.HeapReleased", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.HeapSys", METRICS_GAUGE, SERVICE_HEAP_SYS},
-    {"runtime.MemStats.LastGC", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.Lookups", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.MCacheInuse", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.MCacheSys", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.MSpanInuse", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.MSpanSys", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.Mallocs", METRICS_GAUGE, SERVICE_MALLOCS},
-    {"runtime.MemStats.NextGC", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.NumGC", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.PauseNs", METRICS_HISTOGRAM, NONE},
-    {"runtime.MemStats.PauseTotalNs", METRICS_GAUGE, NONE},
-    {"runtime.MemStats.StackInuse", METRICS_GAUGE, SERVICE_STACK_INUSE},
-    {"runtime.MemStats.StackSys", METRICS_GAUGE, SERVICE_STACK_SYS},
-    {"runtime.MemStats.Sys", METRICS_GAUGE, SERVICE_SYS},
-    {"runtime.MemStats.TotalAlloc", METRICS_GAUGE, SERVICE_TOTAL_ALLOC},
-    {"runtime.NumCgoCall", METRICS_GAUGE, NONE},
-    {"runtime.NumGoroutine", METRICS_GAUGE, SERVICE_GOROUTINES},
-    {"runtime.NumThread", METRICS_GAUGE, SERVICE_THREADS},
-    {"runtime.ReadMemStats", METRICS_TIMER, NONE},
+    {"debug.GCStats.LastGC", METRICS_GAUGE, NONE, false},
+    {"debug.GCStats.NumGC", METRICS_GAUGE, NONE, false},
+    {"debug.GCStats.Pause", METRICS_HISTOGRAM, NONE, false},
+    {"debug.GCStats.PauseTotal", METRICS_GAUGE, NONE, false},
+    {"debug.ReadGCStats", METRICS_TIMER, NONE, false},
+    {"runtime.MemStats.Alloc", METRICS_GAUGE, SERVICE_HEAP_ALLOC, true},
+    {"runtime.MemStats.BuckHashSys", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.DebugGC", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.EnableGC", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.Frees", METRICS_GAUGE, SERVICE_FREES, false},
+    {"runtime.MemStats.GCCPUFraction", METRICS_GAUGE_FLOAT, NONE, false},
+    {"runtime.MemStats.HeapAlloc", METRICS_GAUGE, SERVICE_HEAP_ALLOC, true},
+    {"runtime.MemStats.HeapIdle", METRICS_GAUGE, SERVICE_HEAP_IDLE, true},
+    {"runtime.MemStats.HeapInuse", METRICS_GAUGE, SERVICE_HEAP_ALLOC, true},
+    {"runtime.MemStats.HeapObjects", METRICS_GAUGE, SERVICE_HEAP_OBJECTS, false},
+    {"runtime.MemStats.HeapReleased", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.HeapSys", METRICS_GAUGE, SERVICE_HEAP_SYS, true},
+    {"runtime.MemStats.LastGC", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.Lookups", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.MCacheInuse", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.MCacheSys", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.MSpanInuse", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.MSpanSys", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.Mallocs", METRICS_GAUGE, SERVICE_MALLOCS, false},
+    {"runtime.MemStats.NextGC", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.NumGC", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.PauseNs", METRICS_HISTOGRAM, NONE, false},
+    {"runtime.MemStats.PauseTotalNs", METRICS_GAUGE, NONE, false},
+    {"runtime.MemStats.StackInuse", METRICS_GAUGE, SERVICE_STACK_INUSE, true},
+    {"runtime.MemStats.StackSys", METRICS_GAUGE, SERVICE_STACK_SYS, true},
+    {"runtime.MemStats.Sys", METRICS_GAUGE, SERVICE_SYS, true},
+    {"runtime.MemStats.TotalAlloc", METRICS_GAUGE, SERVICE_TOTAL_ALLOC, true},
+    {"runtime.NumCgoCall", METRICS_GAUGE, NONE, false},
+    {"runtime.NumGoroutine", METRICS_GAUGE, SERVICE_GOROUTINES, false},
+    {"runtime.NumThread", METRICS_GAUGE, SERVICE_THREADS, false},
+    {"runtime.ReadMemStats", METRICS_TIMER, NONE, false},
 };
 
 #undef NONE
@@ -73,7 +73,7 @@ void metrics_set_service(struct metrics *m, enum metrics_service which, int64_t 
 {
     assert(which < SERVICE_VALUES);
     m->generation += m->service.value[which] != value;
-    m->service.value[which] = value;
+    m->service.value[which] = (metrics_service_value)value;
 }
 
 int64_t metrics_service(const struct metrics *m, enum metrics_service which)
@@ -131,37 +131,85 @@ struct metrics_rates metrics_service_rates(const struct metrics *m)
 void metrics_add_values(struct metrics *m, const struct metrics_value *values, size_t count,
                         const void *base)
 {
+    uint32_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        len += values[i].size;
+    }
     m->values_needed += (uint32_t)count;
+    m->sampled_needed += len;
     if (m->table_count == LIMPET_METRICS_VALUE_TABLES ||
-        count > LIMPET_METRICS_VALUES - m->value_count) {
+        count > LIMPET_METRICS_VALUES - m->value_count ||
+        len > LIMPET_METRICS_SAMPLED_LEN - m->sampled_len) {
         /* Without a place for the table the number of values cannot be told from a limit. */
-        m->values_needed += m->values_needed <= LIMPET_METRICS_VALUES ? LIMPET_METRICS_VALUES : 0;
+        m->values_needed += m->table_count == LIMPET_METRICS_VALUE_TABLES &&
+                                    m->values_needed <= LIMPET_METRICS_VALUES
+                                ? LIMPET_METRICS_VALUES
+                                : 0;
         return;
     }
     m->tables[m->table_count] = (struct value_table){
-        .values = values, .base = base, .first = m->value_count, .count = (uint16_t)count};
+        .values = values, .base = base, .first = m->value_count, .at = (uint16_t)m->sampled_len};
     m->table_count++;
     m->value_count = (uint16_t)(m->value_count + count);
+    m->sampled_len += len;
     metrics_sample(m);
+}
+
+/* Where the table ends. */
+static size_t rows_end(const struct metrics *m, size_t table)
+{
+    return table + 1 < m->table_count ? m->tables[table + 1].first : m->value_count;
 }
 
 void metrics_sample(struct metrics *m)
 {
     bool changed = false;
+    uint8_t *sampled = m->sampled;
     for (size_t t = 0; t < m->table_count; t++) {
         const struct value_table *table = &m->tables[t];
-        for (size_t i = 0; i < table->count; i++) {
-            uint64_t value = read_field(&table->values[i], table->base);
-            changed = changed || m->values[table->first + i] != value;
-            m->values[table->first + i] = value;
+        for (size_t i = 0; i < rows_end(m, t) - table->first; i++) {
+            const struct metrics_value *value = &table->values[i];
+            const char *field = (const char *)table->base + value->offset;
+            if (value->size > 0 && memcmp(sampled, field, value->size) != 0) {
+                memcpy(sampled, field, value->size);
+                changed = true;
+            }
+            sampled += value->size;
         }
     }
     m->generation += changed;
 }
 
-static uint64_t read_field(const struct metrics_value *value, const void *base)
+static const struct value_table *table_of(const struct metrics *m, size_t row)
 {
-    const char *at = (const char *)base + value->offset;
+    size_t t = 0;
+    while (row >= rows_end(m, t)) {
+        t++;
+    }
+    assert(t < m->table_count);
+    return &m->tables[t];
+}
+
+const struct metrics_value *metrics_value_at(const struct metrics *m, size_t row)
+{
+    const struct value_table *table = table_of(m, row);
+    return &table->values[row - table->first];
+}
+
+uint64_t metrics_sampled_at(const struct metrics *m, size_t row)
+{
+    const struct value_table *table = table_of(m, row);
+    const uint8_t *sampled = &m->sampled[table->at];
+    const struct metrics_value *value = table->values;
+    for (; value < &table->values[row - table->first]; value++) {
+        sampled += value->size;
+    }
+    return read_field(value, sampled);
+}
+
+/* `at` has no alignment. */
+static uint64_t read_field(const struct metrics_value *value, const void *at)
+{
     uint64_t wide;
     uint32_t word;
     uint16_t half;
@@ -176,7 +224,7 @@ static uint64_t read_field(const struct metrics_value *value, const void *base)
         memcpy(&half, at, sizeof(half));
         return half;
     case 1:
-        return (unsigned char)*at;
+        return *(const uint8_t *)at;
     default:
         assert(value->size == 0);
         return value->offset;

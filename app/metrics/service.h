@@ -78,10 +78,17 @@ void metrics_sample(struct metrics *m);
 /* ---- Private ----------------------------------------------------------------------------------
  */
 
+/* A board has less than 2 GB. */
+#if LIMPET_HISTOGRAM_PROFILE == LIMPET_HISTOGRAM_L
+typedef int64_t metrics_service_value;
+#else
+typedef int32_t metrics_service_value;
+#endif
+
 /* Part of struct metrics. The reference's two timers of the collection count the same events here.
  */
 struct metrics_service_state {
-    int64_t value[SERVICE_VALUES];
+    metrics_service_value value[SERVICE_VALUES];
     metrics_sampler_fn sampler;
     void *sampler_ctx;
     uint64_t collections;  /* events of the timers */
@@ -94,6 +101,7 @@ struct metrics_service_row {
     const char *name;
     uint8_t kind;
     uint8_t which; /* SERVICE_VALUES = always 0 */
+    bool bytes;
 };
 #define METRICS_SERVICE_ROWS 36
 extern const struct metrics_service_row metrics_service_rows[METRICS_SERVICE_ROWS];

@@ -33,14 +33,17 @@ static void describe(const struct metrics *m, const struct place *place, struct 
 static void fill(const struct metrics *m, const struct place *place, struct metrics_view *view);
 static void fill_router(const struct router_count *count, struct metrics_view *view);
 static void fill_service(const struct metrics *m, size_t row, struct metrics_view *view);
-static void fill_code(const struct metrics_counter *counter, struct metrics_view *view);
+static void fill_code(const struct endpoint_series *s, unsigned slot, struct metrics_view *view);
+static uint64_t responses_of(const struct endpoint_series *s, size_t slot);
 static void fill_requests(const struct proxy_series *s, unsigned labels, struct metrics_view *view);
 static void fill_latency(const struct metrics *m, const struct proxy_series *s, unsigned labels,
                          struct metrics_view *view);
 static void fill_distribution(const struct metrics *m, const struct distribution *d,
                               enum histogram_unit unit, struct metrics_view *view);
 static void fill_empty(struct metrics_view *view);
-static const struct metrics_value *value_at(const struct metrics *m, size_t row);
+static uint64_t count_responses(const struct endpoint_series *s);
+static double sum_since_start(const struct distribution *d, uint64_t count,
+                              enum histogram_unit unit);
 
 /* ---- Indices and ids ------------------------------------------------------------------------- */
 
@@ -168,7 +171,7 @@ static bool slot_in_use(const struct endpoint_series *s, unsigned slot)
 {
     const struct metrics_counter *other = &s->responses[LIMPET_STATUS_SLOTS];
     return slot < s->codes ||
-           (slot == LIMPET_STATUS_SLOTS && (other->closed > 0 || other->running > 0));
+           (slot == LIMPET_STATUS_SLOTS && (other->closed > 0 || other->growth > 0));
 }
 
 /* ---- What it is ------------------------------------------------------------------------------ */
@@ -178,6 +181,8 @@ static void describe_service(size_t row, struct metrics_view *view)
     const struct metrics_service_row *of = &metrics_service_rows[row];
     view->kind = (enum metrics_kind)of->kind;
     view->name = slice_from_cstr(of->name);
+    view->bytes = of->bytes;
+    view->constant = of->which == SERVICE_VALUES && of->kind != METRICS_TIMER;
     view->id = (uint32_t)(ROUTER_SERIES + row);
 }
 
@@ -212,7 +217,7 @@ static void describe_proxy(const struct metrics *m, const struct place *place,
 
 static void describe_value(const struct metrics *m, size_t row, struct metrics_view *view)
 {
-    const struct metrics_value *value = value_at(m, row);
+    const struct metrics_value *value = metrics_value_at(m, row);
     view->kind = (enum metrics_kind)value->kind;
     view->name = slice_from_cstr(value->name);
     view->id = (uint32_t)(fixed_end(m) + (size_t)m->endpoint_count * CODE_IDS + row);
@@ -257,16 +262,6 @@ static void describe(const struct metrics *m, const struct place *place, struct 
     }
 }
 
-static const struct metrics_value *value_at(const struct metrics *m, size_t row)
-{
-    size_t t = 0;
-    while (row >= (size_t)m->tables[t].first + m->tables[t].count) {
-        t++;
-    }
-    assert(t < m->table_count);
-    return &m->tables[t].values[row - m->tables[t].first];
-}
-
 /* ---- What it holds --------------------------------------------------------------------------- */
 
 static void fill(const struct metrics *m, const struct place *place, struct metrics_view *view)
@@ -285,13 +280,13 @@ static void fill(const struct metrics *m, const struct place *place, struct metr
         fill_requests(&m->proxies[place->row], place->part, view);
         break;
     case METRICS_RESPONSE_STATUS_CODE:
-        fill_code(&m->endpoints[place->row].responses[place->part], view);
+        fill_code(&m->endpoints[place->row], place->part, view);
         break;
     case METRICS_SERVICE:
         fill_service(m, place->row, view);
         break;
     case METRICS_LIMPET:
-        view->value = (int64_t)m->values[place->row];
+        view->value = (int64_t)metrics_sampled_at(m, place->row);
         break;
     case METRICS_RESPONSE_STATUS:
         break;
@@ -323,11 +318,18 @@ static void fill_service(const struct metrics *m, size_t row, struct metrics_vie
     }
 }
 
-static void fill_code(const struct metrics_counter *counter, struct metrics_view *view)
+static void fill_code(const struct endpoint_series *s, unsigned slot, struct metrics_view *view)
 {
-    view->value = (int64_t)(counter->closed + counter->running);
+    const struct metrics_counter *counter = &s->responses[slot];
+    view->value = (int64_t)responses_of(s, slot);
     view->window_total = (int64_t)counter->closed;
-    view->window_delta = (int64_t)counter->last;
+    view->window_delta = s->growth_closed ? (int64_t)counter->growth : 0;
+}
+
+static uint64_t responses_of(const struct endpoint_series *s, size_t slot)
+{
+    const struct metrics_counter *counter = &s->responses[slot];
+    return counter->closed + (s->growth_closed ? 0 : counter->growth);
 }
 
 static void fill_requests(const struct proxy_series *s, unsigned labels, struct metrics_view *view)
@@ -365,6 +367,46 @@ static void fill_distribution(const struct metrics *m, const struct distribution
     if (view->summary_storage.count > 0) {
         view->window_summary = &view->summary_storage;
     }
+}
+
+struct metrics_totals metrics_totals(const struct metrics *m, uint32_t id)
+{
+    struct metrics_totals totals = {0, 0};
+    struct place place;
+    if (!locate_id(m, id, &place)) {
+        return totals;
+    }
+    if (place.family == METRICS_RESPONSE_SIZE || place.family == METRICS_RESPONSE_TIME) {
+        const struct endpoint_series *s = &m->endpoints[place.row];
+        bool size = place.family == METRICS_RESPONSE_SIZE;
+        totals.count = count_responses(s);
+        totals.sum = sum_since_start(size ? &s->size : &s->time, totals.count,
+                                     size ? HISTOGRAM_BYTES : HISTOGRAM_NS);
+    } else if (place.family == METRICS_PROXY_LATENCY && place.part < PROXY_PAIRS) {
+        const struct proxy_series *s = &m->proxies[place.row];
+        const struct distribution *d = &s->latency[place.part];
+        totals.count = s->requests_closed[place.part] + d->running.count;
+        totals.sum = sum_since_start(d, totals.count, HISTOGRAM_NS);
+    }
+    return totals;
+}
+
+/* Each response has a code: nobody else need count them. */
+static uint64_t count_responses(const struct endpoint_series *s)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i <= LIMPET_STATUS_SLOTS; i++) {
+        count += responses_of(s, i);
+    }
+    return count;
+}
+
+static double sum_since_start(const struct distribution *d, uint64_t count,
+                              enum histogram_unit unit)
+{
+    histogram_total total = d->total;
+    histogram_total_add(&total, &d->running);
+    return histogram_total_sum(&total, count, unit);
 }
 
 static void fill_empty(struct metrics_view *view)

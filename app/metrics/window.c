@@ -5,6 +5,7 @@
 
 static void close_window(struct metrics *m, uint64_t close_ns);
 static void aggregate(struct router_count *count);
+static void close_distribution(struct metrics *m, struct distribution *d, enum histogram_unit unit);
 static void close_endpoint(struct metrics *m, struct endpoint_series *s);
 static void close_proxy(struct metrics *m, struct proxy_series *s);
 
@@ -83,22 +84,30 @@ static void aggregate(struct router_count *count)
     count->running = 0;
 }
 
+static void close_distribution(struct metrics *m, struct distribution *d, enum histogram_unit unit)
+{
+    histogram_total_add(&d->total, &d->running);
+    histogram_close(&m->pool, &d->running, &d->closed, unit);
+}
+
 static void close_endpoint(struct metrics *m, struct endpoint_series *s)
 {
-    histogram_close(&m->pool, &s->size.running, &s->size.closed, HISTOGRAM_BYTES);
-    histogram_close(&m->pool, &s->time.running, &s->time.closed, HISTOGRAM_NS);
+    close_distribution(m, &s->size, HISTOGRAM_BYTES);
+    close_distribution(m, &s->time, HISTOGRAM_NS);
     for (size_t i = 0; i <= LIMPET_STATUS_SLOTS; i++) {
         struct metrics_counter *counter = &s->responses[i];
-        counter->closed += counter->running;
-        counter->last = counter->running;
-        counter->running = 0;
+        if (s->growth_closed) {
+            counter->growth = 0; /* nothing came since */
+        }
+        counter->closed += counter->growth;
     }
+    s->growth_closed = true;
 }
 
 static void close_proxy(struct metrics *m, struct proxy_series *s)
 {
     for (size_t i = 0; i < PROXY_PAIRS; i++) {
         s->requests_closed[i] += s->latency[i].running.count;
-        histogram_close(&m->pool, &s->latency[i].running, &s->latency[i].closed, HISTOGRAM_NS);
+        close_distribution(m, &s->latency[i], HISTOGRAM_NS);
     }
 }

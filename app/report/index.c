@@ -285,7 +285,8 @@ static void split_before(struct stats *stats, size_t at, const struct index_key 
     stats->entries[at - 1] = pack(&before);
     for (struct stats_reader *reader = stats->readers; reader != NULL; reader = reader->next) {
         struct stats_position *position = &reader->position;
-        position->line += position->line == at && position->key >= after.first;
+        position->line +=
+            position->format == STATS_JSON && position->line == at && position->key >= after.first;
     }
 }
 

@@ -1,5 +1,7 @@
 #include "report/listener.h"
 
+#include "report/accept.h"
+
 #include <assert.h>
 
 static void on_request(void *ctx, struct server_conn *c);
@@ -7,7 +9,7 @@ static void on_progress(void *ctx, struct server_conn *c);
 static void on_gone(void *ctx, struct server_conn *c, int err);
 static bool is_stats_path(struct slice path);
 static void refuse_method(struct server_conn *c);
-static void begin_stats(struct report *report, struct server_conn *c);
+static void begin_stats(struct report *report, struct server_conn *c, enum stats_format format);
 static void send_stats(struct report *report, struct server_conn *c);
 static void close_answer(struct report *report, struct server_conn *c);
 
@@ -36,14 +38,17 @@ static void on_request(void *ctx, struct server_conn *c)
     const struct message_head *request = server_request(c);
     bool readable = slice_equal(request->method, SLICE_LIT("GET")) ||
                     slice_equal(request->method, SLICE_LIT("HEAD"));
+    bool prometheus = slice_equal(request->path, SLICE_LIT("/metrics"));
     c->user = NULL;
-    if (!is_stats_path(request->path)) {
+    if (!prometheus && !is_stats_path(request->path)) {
         server_answer(c, 404, SLICE_LIT("text/plain; charset=utf-8"),
-                      SLICE_LIT("404 page not found; the metrics are at /__stats\n"));
+                      SLICE_LIT("404 page not found; the metrics are at /__stats and /metrics\n"));
     } else if (!readable) {
         refuse_method(c);
+    } else if (!prometheus) {
+        begin_stats(ctx, c, STATS_JSON);
     } else {
-        begin_stats(ctx, c);
+        begin_stats(ctx, c, accept_openmetrics(request) ? STATS_OPENMETRICS : STATS_TEXT);
     }
 }
 
@@ -81,17 +86,27 @@ static void refuse_method(struct server_conn *c)
 
 /* ---- The answer ------------------------------------------------------------------------------ */
 
-static void begin_stats(struct report *report, struct server_conn *c)
+#define TYPE(text)                                                                                 \
+    {                                                                                              \
+        text "; charset=utf-8", sizeof(text "; charset=utf-8") - 1                                 \
+    }
+
+static void begin_stats(struct report *report, struct server_conn *c, enum stats_format format)
 {
+    static const struct slice types[] = {
+        [STATS_JSON] = TYPE("application/json"),
+        [STATS_TEXT] = TYPE("text/plain; version=0.0.4"),
+        [STATS_OPENMETRICS] = TYPE("application/openmetrics-text; version=1.0.0"),
+    };
     struct report_answer *answer = report->free;
     assert(answer != NULL && "one answer a connection");
     report->free = answer->next;
     c->user = answer;
-    report_stats_open(&report->stats, &answer->reader);
+    report_stats_open(&report->stats, &answer->reader, format);
     uint64_t len = 0;
     bool known = report_stats_length(&answer->reader, &len);
     server_begin(c, 200, known ? FRAMING_LENGTH : FRAMING_CHUNKED, len);
-    server_field(c, SLICE_LIT("Content-Type"), SLICE_LIT("application/json; charset=utf-8"));
+    server_field(c, SLICE_LIT("Content-Type"), types[format]);
     int err = server_head_end(c);
     assert(err == LIMPET_OK);
     (void)err;

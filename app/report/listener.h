@@ -1,4 +1,5 @@
-/* The metrics listener: GET and HEAD of /__stats and /__stats/ on a server of its own.
+/* The metrics listener: GET and HEAD of /__stats, /__stats/ and, for Prometheus, /metrics, on a
+ * server of its own.
  *
  * Other paths are 404, other methods 405 with Allow. One reader of the table a connection, so a
  * slot of the listener is all that an answer needs. */

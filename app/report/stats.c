@@ -1,70 +1,24 @@
 #include "report/stats.h"
 
 #include "metrics/service.h"
+#include "report/format.h"
 #include "report/index.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define NO_KEY UINT32_MAX
-/* As Go's %g, which the reference uses: exponent form from 1e+06 on. */
-#define EXPONENT_MIN 6
 
 static const size_t buffer_count = LIMPET_STATS_BUFFERS;
 
 static void leave_readers(struct stats *stats, struct stats_reader *reader);
-static struct stats_buffer *find_buffer(struct stats *stats);
-static bool render(struct stats *stats, struct stats_buffer *buffer);
+static struct stats_buffer *find_buffer(struct stats *stats, enum stats_format format);
+static bool render(struct stats *stats, struct stats_buffer *buffer, enum stats_format format);
 static bool at_end(const struct stats *stats, const struct stats_position *at);
 static bool put_line(struct stats *stats, struct out *out, struct stats_position *at);
-static unsigned read_line(const struct stats *stats, size_t line, struct metrics_view *view);
-static void next_line(const struct stats *stats, struct stats_position *at);
-static void put_keys(struct stats *stats, struct out *out, const struct metrics_view *view,
-                     size_t line, unsigned first, unsigned end);
-static void put_memstats(const struct stats *stats, struct out *out, unsigned field);
-static void put_cmdline(const struct stats *stats, struct out *out);
-static void put_series(struct stats *stats, struct out *out, const struct metrics_view *view,
-                       unsigned first, unsigned end);
-static bool keep_prefix(struct stats *stats, const struct metrics_view *view);
-static void put_stem(struct out *out, const struct index_key *key);
-static void write_prefix(struct out *out, const struct metrics_view *view);
-static void put_field(struct out *out, const struct metrics_view *view, enum index_field field);
-static double field_value(const struct metrics_view *view, enum index_field field);
 static void fill_piece(struct stats *stats, struct stats_reader *reader);
 static void fill_part(struct stats *stats, struct stats_reader *reader);
-static void put_key(struct stats *stats, struct out *out, const struct stats_position *at,
-                    const struct metrics_view *view);
-static void put_value(const struct stats *stats, struct out *out, const struct stats_position *at,
-                      const struct metrics_view *view);
-static void next_key(const struct stats *stats, struct stats_reader *reader, unsigned end);
-
-/* Go's runtime.MemStats in the order of its fields. What stands before the number; a field without
- * a number is complete. Its arrays are of no use here and empty, which Go's decoder takes. */
-struct memstats_field {
-    const char *before;
-    uint8_t which; /* enum metrics_service; or NO_NUMBER */
-};
-#define NO_NUMBER 255
-static const struct memstats_field memstats[] = {
-    {",\n\"memstats\": {\"Alloc\":", SERVICE_HEAP_ALLOC},
-    {",\"TotalAlloc\":", SERVICE_TOTAL_ALLOC},
-    {",\"Sys\":", SERVICE_SYS},
-    {",\"Lookups\":0,\"Mallocs\":", SERVICE_MALLOCS},
-    {",\"Frees\":", SERVICE_FREES},
-    {",\"HeapAlloc\":", SERVICE_HEAP_ALLOC},
-    {",\"HeapSys\":", SERVICE_HEAP_SYS},
-    {",\"HeapIdle\":", SERVICE_HEAP_IDLE},
-    {",\"HeapInuse\":", SERVICE_HEAP_ALLOC},
-    {",\"HeapReleased\":0,\"HeapObjects\":", SERVICE_HEAP_OBJECTS},
-    {",\"StackInuse\":", SERVICE_STACK_INUSE},
-    {",\"StackSys\":", SERVICE_STACK_SYS},
-    {",\"MSpanInuse\":0,\"MSpanSys\":0,\"MCacheInuse\":0,\"MCacheSys\":0", NO_NUMBER},
-    {",\"BuckHashSys\":0,\"GCSys\":0,\"OtherSys\":0,\"NextGC\":0,\"LastGC\":0", NO_NUMBER},
-    {",\"PauseTotalNs\":0,\"PauseNs\":[],\"PauseEnd\":[],\"NumGC\":0", NO_NUMBER},
-    {",\"NumForcedGC\":0,\"GCCPUFraction\":0,\"EnableGC\":false", NO_NUMBER},
-    {",\"DebugGC\":false,\"BySize\":[]}", NO_NUMBER},
-};
-#define MEMSTATS_FIELDS ((unsigned)(sizeof(memstats) / sizeof(memstats[0])))
+static void next_item(const struct stats *stats, struct stats_position *at, unsigned end);
 
 /* Answers that were rendered or shared are not among them: a scrape would change the table it
  * reads. */
@@ -91,13 +45,14 @@ void report_stats_init(struct stats *stats, struct metrics *metrics, const char 
 
 /* ---- One answer ------------------------------------------------------------------------------ */
 
-void report_stats_open(struct stats *stats, struct stats_reader *reader)
+void report_stats_open(struct stats *stats, struct stats_reader *reader, enum stats_format format)
 {
     assert(!reader->open);
     memset(reader, 0, offsetof(struct stats_reader, piece));
     reader->open = true;
+    reader->position.format = format;
     index_update(stats);
-    reader->buffer = find_buffer(stats);
+    reader->buffer = find_buffer(stats, format);
     if (reader->buffer != NULL) {
         reader->buffer->readers++;
         return;
@@ -170,12 +125,12 @@ static void leave_readers(struct stats *stats, struct stats_reader *reader)
 
 /* A buffer with the table as it is now: there already, or made. NULL: none is free, or it is too
  * small. */
-static struct stats_buffer *find_buffer(struct stats *stats)
+static struct stats_buffer *find_buffer(struct stats *stats, enum stats_format format)
 {
     struct stats_buffer *free = NULL;
     for (size_t i = 0; i < buffer_count; i++) {
         struct stats_buffer *buffer = &stats->buffers[i];
-        if (buffer->generation == metrics_generation(stats->metrics)) {
+        if (buffer->generation == metrics_generation(stats->metrics) && buffer->format == format) {
             stats->shared++;
             return buffer;
         }
@@ -183,16 +138,17 @@ static struct stats_buffer *find_buffer(struct stats *stats)
             free = buffer;
         }
     }
-    return free != NULL && render(stats, free) ? free : NULL;
+    return free != NULL && render(stats, free, format) ? free : NULL;
 }
 
-static bool render(struct stats *stats, struct stats_buffer *buffer)
+static bool render(struct stats *stats, struct stats_buffer *buffer, enum stats_format format)
 {
     struct out out;
-    struct stats_position at = {0, 0};
+    struct stats_position at = {.format = format};
     out_init(&out, buffer->bytes, sizeof(buffer->bytes));
     while (!at_end(stats, &at) && put_line(stats, &out, &at)) {
     }
+    buffer->format = format;
     buffer->len = out_slice(&out).len;
     buffer->generation = at_end(stats, &at) ? metrics_generation(stats->metrics) : 0;
     stats->rendered += buffer->generation != 0;
@@ -201,37 +157,33 @@ static bool render(struct stats *stats, struct stats_buffer *buffer)
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
-/* Line 0 is cmdline, then one for each entry of the index, memstats, and the end. */
-static size_t memstats_line(const struct stats *stats)
+static const struct stats_write *write_of(const struct stats_position *at)
 {
-    return stats->entry_count + 1;
-}
-
-static bool is_entry(const struct stats *stats, size_t line)
-{
-    return line > 0 && line < memstats_line(stats);
+    return at->format == STATS_JSON ? &stats_write_json : &stats_write_prometheus;
 }
 
 static bool at_end(const struct stats *stats, const struct stats_position *at)
 {
-    return at->line > memstats_line(stats) + 1;
+    return write_of(at)->at_end(stats, at);
 }
 
-/* The keys of a line, as many as fit whole. True: all of them, and `at` stands at the next line. */
+/* The items of a line, as many as fit whole. True: all of them, and `at` stands at the next line.
+ */
 static bool put_line(struct stats *stats, struct out *out, struct stats_position *at)
 {
+    const struct stats_write *write = write_of(at);
     struct metrics_view view;
-    unsigned end = read_line(stats, at->line, &view);
+    unsigned end = write->read_line(stats, at, &view);
     size_t before = out_slice(out).len;
-    put_keys(stats, out, &view, at->line, at->key, end);
+    write->put_items(stats, out, at, &view, at->key, end);
     if (out_err(out) == LIMPET_OK) {
-        next_line(stats, at);
+        write->next_line(stats, at);
         return true;
     }
     out_rewind(out, before);
     for (; at->key < end; at->key++) {
         before = out_slice(out).len;
-        put_keys(stats, out, &view, at->line, at->key, at->key + 1);
+        write->put_items(stats, out, at, &view, at->key, at->key + 1);
         if (out_err(out) != LIMPET_OK) {
             out_rewind(out, before);
             break;
@@ -240,175 +192,10 @@ static bool put_line(struct stats *stats, struct out *out, struct stats_position
     return false;
 }
 
-/* Returns where the keys of the line end. Reads the series of an entry; the view of other lines is
- * left alone. */
-static unsigned read_line(const struct stats *stats, size_t line, struct metrics_view *view)
-{
-    if (!is_entry(stats, line)) {
-        return line == memstats_line(stats) ? MEMSTATS_FIELDS : 1;
-    }
-    struct index_entry entry = index_entry(stats, line - 1);
-    bool known = metrics_series_by_id(stats->metrics, entry.id, view);
-    assert(known);
-    (void)known;
-    return entry.first + entry.count;
-}
-
-static void next_line(const struct stats *stats, struct stats_position *at)
-{
-    at->line++;
-    at->key = is_entry(stats, at->line) ? index_entry(stats, at->line - 1).first : 0;
-}
-
-static void put_keys(struct stats *stats, struct out *out, const struct metrics_view *view,
-                     size_t line, unsigned first, unsigned end)
-{
-    if (is_entry(stats, line)) {
-        put_series(stats, out, view, first, end);
-    } else if (line == 0) {
-        put_cmdline(stats, out);
-    } else if (line > memstats_line(stats)) {
-        out_text(out, "\n}\n");
-    } else {
-        for (unsigned field = first; field < end; field++) {
-            out_text(out, memstats[field].before);
-            put_memstats(stats, out, field);
-        }
-    }
-}
-
-static void put_memstats(const struct stats *stats, struct out *out, unsigned field)
-{
-    if (memstats[field].which != NO_NUMBER) {
-        out_i64(out, metrics_service(stats->metrics, (enum metrics_service)memstats[field].which));
-    }
-}
-
-static void put_cmdline(const struct stats *stats, struct out *out)
-{
-    out_text(out, "{\n\"cmdline\": [");
-    for (int i = 0; i < stats->argc; i++) {
-        out_text(out, i == 0 ? "\"" : ",\"");
-        out_json_escaped(out, slice_from_cstr(stats->argv[i]), true);
-        out_char(out, '"');
-    }
-    out_char(out, ']');
-}
-
-/* ---- Keys of a series -------------------------------------------------------------------------
- */
-
-/* The keys of a series share all but their suffix. That part is made once and kept, and the suffix
- * of each key is written behind it. Half of a table and more are distributions without a value,
- * whose numbers are all 0: their lines are one copy each. */
-static void put_series(struct stats *stats, struct out *out, const struct metrics_view *view,
-                       unsigned first, unsigned end)
-{
-    unsigned count;
-    const struct index_suffix *suffixes = index_suffixes(view->kind, &count);
-    bool kept = keep_prefix(stats, view);
-    bool empty = view->kind == METRICS_HISTOGRAM && view->summary->count == 0;
-    for (unsigned i = first; i < end; i++) {
-        const struct index_suffix *suffix = &suffixes[i];
-        if (kept) {
-            char *behind = stats->key + stats->key_len;
-            memcpy(behind, suffix->end, INDEX_END_LEN_MAX);
-            behind[suffix->end_len] = '0';
-            out_bytes(out, stats->key, stats->key_len + suffix->end_len + empty);
-        } else {
-            write_prefix(out, view);
-            out_bytes(out, suffix->end, suffix->end_len);
-        }
-        if (!kept || !empty) {
-            put_field(out, view, suffix->field);
-        }
-    }
-}
-
-/* False: it is too long to be kept. Neighbours often share family and name too: then only the tail
- * is new. */
-static bool keep_prefix(struct stats *stats, const struct metrics_view *view)
-{
-    if (stats->key_id == view->id) {
-        return true;
-    }
-    const size_t size = sizeof(stats->key) - INDEX_END_LEN_MAX - 1;
-    struct index_key key;
-    struct out out;
-    index_key(view, &key);
-    if (stats->stem_lead != key.lead.ptr || stats->stem_name != view->name.ptr) {
-        out_init(&out, stats->key, size);
-        put_stem(&out, &key);
-        stats->stem_lead = out_err(&out) == LIMPET_OK ? key.lead.ptr : NULL;
-        stats->stem_name = view->name.ptr;
-        stats->stem_len = out_slice(&out).len;
-    }
-    out_init(&out, stats->key + stats->stem_len, size - stats->stem_len);
-    out_put(&out, key.part[KEY_TAIL]);
-    bool kept = stats->stem_lead != NULL && out_err(&out) == LIMPET_OK;
-    stats->key_len = stats->stem_len + out_slice(&out).len;
-    stats->key_id = kept ? view->id : NO_KEY;
-    return kept;
-}
-
-static void put_stem(struct out *out, const struct index_key *key)
-{
-    out_put(out, key->lead);
-    out_json_escaped(out, key->part[KEY_NAME], false);
-}
-
-static void write_prefix(struct out *out, const struct metrics_view *view)
-{
-    struct index_key key;
-    index_key(view, &key);
-    put_stem(out, &key);
-    out_put(out, key.part[KEY_TAIL]);
-}
-
-static void put_field(struct out *out, const struct metrics_view *view, enum index_field field)
-{
-    if (field != FIELD_COUNT || view->kind == METRICS_GAUGE_FLOAT) {
-        out_double(out, field_value(view, field), EXPONENT_MIN);
-    } else if (view->summary != NULL) {
-        out_u64(out, view->summary->count);
-    } else {
-        out_i64(out, view->value);
-    }
-}
-
-/* What is shown as a float. */
-static double field_value(const struct metrics_view *view, enum index_field field)
-{
-    /* Of the fields 0.5 0.75 0.95 0.99 0.999. */
-    static const uint8_t places[] = {2, 3, 5, 6, 7};
-    switch (field) {
-    case FIELD_COUNT:
-        return view->value_float;
-    case FIELD_MAX:
-        return (double)view->summary->max;
-    case FIELD_MIN:
-        return (double)view->summary->min;
-    case FIELD_MEAN:
-        return view->summary->mean;
-    case FIELD_STD_DEV:
-        return view->summary->std_dev;
-    case FIELD_MEAN_RATE:
-        return view->rates.mean;
-    case FIELD_ONE_MINUTE:
-        return view->rates.one_minute;
-    case FIELD_FIVE_MINUTE:
-        return view->rates.five_minute;
-    case FIELD_FIFTEEN_MINUTE:
-        return view->rates.fifteen_minute;
-    default:
-        return view->summary->percentile[places[field]];
-    }
-}
-
 /* ---- Piece by piece ---------------------------------------------------------------------------
  */
 
-/* Whole keys as far as they fit; a key that is longer than a piece goes in parts. */
+/* Whole items as far as they fit; one that is longer than a piece goes in parts. */
 static void fill_piece(struct stats *stats, struct stats_reader *reader)
 {
     struct out out;
@@ -423,7 +210,7 @@ static void fill_piece(struct stats *stats, struct stats_reader *reader)
     }
 }
 
-/* The part of a long key: what is passed over, and where the rest goes. */
+/* The part of a long item: what is passed over, and where the rest goes. */
 struct part {
     size_t skip;
     char *to;
@@ -443,62 +230,37 @@ static int take_part(void *ctx, const char *bytes, size_t len)
     return skip + taken == len ? LIMPET_OK : LIMPET_ERR_FULL;
 }
 
-/* The next part of a key that is longer than a piece. Its number is kept as text from the first
+/* The next part of an item that is longer than a piece. Its number is kept as text from the first
  * part on, so that the parts belong together. */
 static void fill_part(struct stats *stats, struct stats_reader *reader)
 {
     struct out out;
+    struct stats_position *at = &reader->position;
+    const struct stats_write *write = write_of(at);
     struct metrics_view view;
-    unsigned end = read_line(stats, reader->position.line, &view);
+    unsigned end = write->read_line(stats, at, &view);
     if (reader->key_done == 0) {
         out_init(&out, reader->value, sizeof(reader->value));
-        put_value(stats, &out, &reader->position, &view);
+        write->put_value(stats, &out, at, &view);
         reader->value_len = out_slice(&out).len;
     }
     struct part part = {
         .skip = reader->key_done, .to = reader->piece, .room = sizeof(reader->piece)};
     out_init_flush(&out, NULL, 0, take_part, &part);
-    put_key(stats, &out, &reader->position, &view);
+    write->put_text(stats, &out, at, &view);
     out_bytes(&out, reader->value, reader->value_len);
     reader->piece_len = part.len;
     reader->key_done += part.len;
     if (out_err(&out) == LIMPET_OK) {
-        next_key(stats, reader, end);
+        reader->key_done = 0;
+        next_item(stats, at, end);
     }
 }
 
-/* Everything before the number. */
-static void put_key(struct stats *stats, struct out *out, const struct stats_position *at,
-                    const struct metrics_view *view)
+static void next_item(const struct stats *stats, struct stats_position *at, unsigned end)
 {
-    if (is_entry(stats, at->line)) {
-        unsigned count;
-        const struct index_suffix *suffix = index_suffixes(view->kind, &count) + at->key;
-        write_prefix(out, view);
-        out_bytes(out, suffix->end, suffix->end_len);
-    } else if (at->line == memstats_line(stats)) {
-        out_text(out, memstats[at->key].before);
-    } else {
-        put_keys(stats, out, view, at->line, 0, 1);
-    }
-}
-
-static void put_value(const struct stats *stats, struct out *out, const struct stats_position *at,
-                      const struct metrics_view *view)
-{
-    if (is_entry(stats, at->line)) {
-        unsigned count;
-        put_field(out, view, index_suffixes(view->kind, &count)[at->key].field);
-    } else if (at->line == memstats_line(stats)) {
-        put_memstats(stats, out, at->key);
-    }
-}
-
-static void next_key(const struct stats *stats, struct stats_reader *reader, unsigned end)
-{
-    reader->key_done = 0;
-    reader->position.key++;
-    if (reader->position.key == end) {
-        next_line(stats, &reader->position);
+    at->key++;
+    if (at->key == end) {
+        write_of(at)->next_line(stats, at);
     }
 }

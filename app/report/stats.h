@@ -1,8 +1,9 @@
-/* The answer of /__stats: the whole metrics table as the reference writes it.
+/* The answers of the metrics listener: the whole metrics table, as the reference writes it at
+ * /__stats and as Prometheus reads it from /metrics.
  *
- * `{\n`, then `"key": value` joined by `,\n`, then `\n}\n`. All keys are sorted bytewise, over
- * whole keys, whatever the names of the endpoints are; `cmdline` is the first, `memstats` the last.
- * The values below limpet. are added to those of the reference.
+ * JSON: `{\n`, then `"key": value` joined by `,\n`, then `\n}\n`. All keys are sorted bytewise,
+ * over whole keys, whatever the names of the endpoints are; `cmdline` is the first, `memstats` the
+ * last. The values below limpet. are added to those of the reference.
  *
  * The order is found once (report_stats_init); a status code that appears later is put in its
  * place. Where there are buffers, a state of the table is rendered once into one that all readers
@@ -22,11 +23,19 @@
 /* The longest number: -2.2250738585072014e-308, or a 64-bit integer with its sign. */
 #define STATS_VALUE_LEN_MAX 32
 
-/* Where an answer stands: line 0 is cmdline, then one for each entry of the index, memstats, the
- * end. */
+enum stats_format {
+    STATS_JSON,        /* /__stats */
+    STATS_TEXT,        /* Prometheus, text format 0.0.4 */
+    STATS_OPENMETRICS, /* OpenMetrics 1.0 */
+};
+
+/* Where an answer stands. Line 0 stands before the first entry of the index, then one for each. */
 struct stats_position {
     size_t line;
-    unsigned key; /* of the entry, or field of memstats */
+    unsigned key;   /* item of the line */
+    uint8_t format; /* enum stats_format */
+    uint8_t pass;   /* Prometheus: over the entries, for what is to stand together */
+    uint8_t family; /* Prometheus: of the line before, plus 1 */
 };
 
 /* One answer, being read; one per connection. Zero-initialised; do not touch the fields. */
@@ -37,9 +46,9 @@ struct stats_reader {
     struct stats_reader *next;   /* readers in pieces */
     uint64_t window_seq;
     struct stats_position position;
-    size_t key_done; /* bytes of a key that is longer than a piece */
+    size_t key_done; /* bytes of an item that is longer than a piece */
     size_t value_len;
-    char value[STATS_VALUE_LEN_MAX]; /* of such a key */
+    char value[STATS_VALUE_LEN_MAX]; /* of such an item */
     size_t piece_len;
     char piece[LIMPET_STATS_PIECE_LEN];
 };
@@ -47,6 +56,7 @@ struct stats_reader {
 struct stats_buffer {
     uint64_t generation; /* of the table; 0 = none */
     uint32_t readers;
+    enum stats_format format;
     size_t len;
     char bytes[LIMPET_STATS_BUFFERS > 0 ? LIMPET_STATS_BUFFER_LEN : 1];
 };
@@ -82,7 +92,7 @@ void report_stats_init(struct stats *stats, struct metrics *metrics, const char 
                        int argc);
 
 /* Begins an answer that shows the table as it is now. The reader must be closed. */
-void report_stats_open(struct stats *stats, struct stats_reader *reader);
+void report_stats_open(struct stats *stats, struct stats_reader *reader, enum stats_format format);
 /* True: the answer has *len bytes. False: nobody knows yet (chunked). Right after open. */
 bool report_stats_length(const struct stats_reader *reader, uint64_t *len);
 /* The next bytes; they stay until consume or close.

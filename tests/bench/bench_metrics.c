@@ -94,13 +94,13 @@ static void record_all(struct endpoint_series *const *e, struct proxy_series *co
 /* The instructions of these two are counted. */
 __attribute__((noinline)) static void render_changed(void)
 {
-    report_stats_open(&stats, &reader);
+    report_stats_open(&stats, &reader, STATS_JSON);
 }
 
 __attribute__((noinline)) static uint64_t render_unchanged(void)
 {
     uint64_t len;
-    report_stats_open(&stats, &reader);
+    report_stats_open(&stats, &reader, STATS_JSON);
     return report_stats_length(&reader, &len) ? len : 0;
 }
 
@@ -120,7 +120,7 @@ static void render(void)
     }
     report_stats_init(&stats, &metrics, argv, 4);
     record_all(e, p, COUNT(p));
-    report_stats_open(&stats, &reader); /* status codes find their places */
+    report_stats_open(&stats, &reader, STATS_JSON); /* status codes find their places */
     report_stats_close(&stats, &reader);
     record_all(e, p, COUNT(p));
     (void)metrics_tick(&metrics, 1000000000);

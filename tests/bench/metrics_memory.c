@@ -11,6 +11,6 @@ char term_total[sizeof(struct metrics)];
 char term_slots[FIELD_SIZE(slots)];
 char term_endpoints[FIELD_SIZE(endpoints)];
 char term_proxies[FIELD_SIZE(proxies)];
-char term_values[FIELD_SIZE(values)];
+char term_values[FIELD_SIZE(sampled)];
 char term_tables[FIELD_SIZE(tables)];
 char term_service[FIELD_SIZE(service)];

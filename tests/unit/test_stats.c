@@ -2,93 +2,10 @@
  * windows. */
 #define _POSIX_C_SOURCE 200809L /* strdup */
 
-#include "check.h"
-#include "metrics/registry.h"
-#include "report/stats.h"
 #include "stats_keys.h"
+#include "stats_table.h"
 
-#include <stdlib.h>
-
-#define T LIMPET_S_TO_NS(10)
 #define RECORDED_KEYS (sizeof(recorded_keys) / sizeof(recorded_keys[0]))
-
-static const char *const arguments[] = {"limpetd", "run", "-c", "a<b>\"c.json"};
-
-struct table {
-    struct metrics metrics;
-    struct stats stats;
-    struct stats_reader reader;
-    struct stats_reader others[LIMPET_STATS_BUFFERS + 2];
-};
-
-static struct table *new_table(void)
-{
-    static const struct metrics_options options = {.collection_time_ns = T};
-    struct table *t = calloc(1, sizeof(*t));
-    metrics_init(&t->metrics, &options, 0);
-    return t;
-}
-
-static void begin(struct table *t)
-{
-    report_stats_init(&t->stats, &t->metrics, arguments, 4);
-}
-
-/* Reads the rest of an answer, at most `step` bytes a time. NUL at the end; NULL: it was cut. */
-static char *read_rest(struct stats *stats, struct stats_reader *reader, size_t step)
-{
-    size_t size = 1u << 16;
-    size_t len = 0;
-    char *text = malloc(size);
-    struct slice bytes;
-    int err;
-    while ((err = report_stats_peek(stats, reader, &bytes)) > 0) {
-        size_t taken = bytes.len < step ? bytes.len : step;
-        if (len + taken + 1 > size) {
-            size = 2 * (len + taken + 1);
-            text = realloc(text, size);
-        }
-        memcpy(text + len, bytes.ptr, taken);
-        len += taken;
-        report_stats_consume(reader, taken);
-    }
-    text[len] = '\0';
-    report_stats_close(stats, reader);
-    if (err < 0) {
-        CHECK_EQ_INT(err, LIMPET_ERR_CANCELED);
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
-static char *answer(struct table *t)
-{
-    report_stats_open(&t->stats, &t->reader);
-    return read_rest(&t->stats, &t->reader, SIZE_MAX);
-}
-
-/* The same answer made in pieces: every buffer is kept by others. */
-static char *answer_in_pieces(struct table *t, size_t step)
-{
-    for (size_t i = 0; i < LIMPET_STATS_BUFFERS; i++) {
-        t->stats.buffers[i].readers++;
-    }
-    uint64_t generations[LIMPET_STATS_BUFFERS];
-    for (size_t i = 0; i < LIMPET_STATS_BUFFERS; i++) {
-        generations[i] = t->stats.buffers[i].generation;
-        t->stats.buffers[i].generation = 0;
-    }
-    report_stats_open(&t->stats, &t->reader);
-    uint64_t len;
-    CHECK(!report_stats_length(&t->reader, &len));
-    char *text = read_rest(&t->stats, &t->reader, step);
-    for (size_t i = 0; i < LIMPET_STATS_BUFFERS; i++) {
-        t->stats.buffers[i].readers--;
-        t->stats.buffers[i].generation = generations[i];
-    }
-    return text;
-}
 
 struct lines {
     char **key; /* without quotes */
@@ -179,7 +96,7 @@ static size_t count_keys(const struct metrics *m)
 
 static void check_answer(struct table *t)
 {
-    char *text = answer(t);
+    char *text = answer_of(t, STATS_JSON);
     char *same = strdup(text);
     struct lines lines = parse(text);
     CHECK_EQ_UINT(lines.count, count_keys(&t->metrics));
@@ -189,7 +106,7 @@ static void check_answer(struct table *t)
     free_lines(&lines);
     free(text);
     for (size_t step = 1; step < 5000; step = step * 7 + 3) {
-        char *pieces = answer_in_pieces(t, step);
+        char *pieces = pieces_of(t, STATS_JSON, step);
         CHECK_EQ_STR(pieces, same);
         free(pieces);
     }
@@ -213,7 +130,7 @@ static void test_values(void)
     metrics_connected(m);
     metrics_set_service(m, SERVICE_HEAP_ALLOC, 4096);
     (void)metrics_tick(m, T);
-    char *text = answer(t);
+    char *text = answer_of(t, STATS_JSON);
     CHECK(strncmp(text,
                   "{\n\"cmdline\": [\"limpetd\",\"run\",\"-c\","
                   "\"a\\u003cb\\u003e\\\"c.json\"],\n\"krakend.",
@@ -349,7 +266,7 @@ static void test_recorded_keys(void)
     (void)metrics_open_proxy(&t->metrics, METRICS_PIPE, SLICE_LIT("/p/:id/:name"));
     (void)metrics_open_proxy(&t->metrics, METRICS_BACKEND, SLICE_LIT("/echo/p"));
     begin(t);
-    char *text = answer(t);
+    char *text = answer_of(t, STATS_JSON);
     struct lines lines = parse(text);
     size_t at = 0;
     for (size_t i = 0; i < lines.count - 1; i++) {
@@ -374,8 +291,8 @@ static void test_sharing(void)
     struct table *t = new_table();
     struct endpoint_series *s = metrics_open_endpoint(&t->metrics, SLICE_LIT("/a"));
     begin(t);
-    report_stats_open(&t->stats, &t->reader);
-    report_stats_open(&t->stats, &t->others[0]);
+    report_stats_open(&t->stats, &t->reader, STATS_JSON);
+    report_stats_open(&t->stats, &t->others[0], STATS_JSON);
     CHECK_EQ_UINT(t->stats.rendered, 1);
     CHECK_EQ_UINT(t->stats.shared, 1);
     CHECK(t->reader.buffer != NULL && t->reader.buffer == t->others[0].buffer);
@@ -387,7 +304,7 @@ static void test_sharing(void)
     char *old = strndup(bytes.ptr, bytes.len);
     for (size_t i = 1; i < LIMPET_STATS_BUFFERS + 2; i++) {
         metrics_record_response(&t->metrics, s, 200, 1, 1);
-        report_stats_open(&t->stats, &t->others[i]);
+        report_stats_open(&t->stats, &t->others[i], STATS_JSON);
         CHECK((t->others[i].buffer != NULL) == (i < LIMPET_STATS_BUFFERS));
     }
     CHECK_EQ_UINT(t->stats.rendered, LIMPET_STATS_BUFFERS);
@@ -416,7 +333,7 @@ static void open_in_pieces(struct table *t, struct stats_reader *reader)
         t->stats.buffers[i].readers++;
         t->stats.buffers[i].generation = 0;
     }
-    report_stats_open(&t->stats, reader);
+    report_stats_open(&t->stats, reader, STATS_JSON);
     for (size_t i = 0; i < LIMPET_STATS_BUFFERS; i++) {
         t->stats.buffers[i].readers--;
     }
@@ -459,7 +376,8 @@ static void test_codes_between_pieces(void)
             metrics_record_response(&t->metrics, &t->metrics.endpoints[i], 200 + i, 0, 0);
             metrics_record_response(&t->metrics, &t->metrics.endpoints[i], 500, 0, 0);
         }
-        report_stats_open(&t->stats, &t->others[0]); /* the codes are put in their places */
+        report_stats_open(&t->stats, &t->others[0],
+                          STATS_JSON); /* the codes are put in their places */
         report_stats_close(&t->stats, &t->others[0]);
         char *rest = read_rest(&t->stats, &t->reader, SIZE_MAX);
         strcat(text, rest);

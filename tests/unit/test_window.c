@@ -105,6 +105,41 @@ static void test_router_moves(void)
     free(m);
 }
 
+static void check_counts(const struct metrics *m, enum metrics_family family, int64_t total,
+                         int64_t delta, int64_t value)
+{
+    for (size_t i = 0; i < metrics_series_count(m); i++) {
+        struct metrics_view view;
+        if (metrics_series(m, i, &view) && view.family == family &&
+            (view.family == METRICS_RESPONSE_STATUS_CODE || (view.complete && !view.error))) {
+            CHECK_EQ_INT(view.window_total, total);
+            CHECK_EQ_INT(view.window_delta, delta);
+            CHECK_EQ_INT(view.value, value);
+        }
+    }
+}
+
+/* `sum` of what test_totals records. */
+static void check_totals(const struct metrics *m, uint64_t count, double sum)
+{
+    size_t distributions = 0;
+    for (size_t i = 0; i < metrics_series_count(m); i++) {
+        struct metrics_view view;
+        if (!metrics_series(m, i, &view)) {
+            continue;
+        }
+        struct metrics_totals totals = metrics_totals(m, view.id);
+        bool recorded = view.family == METRICS_RESPONSE_SIZE ||
+                        view.family == METRICS_RESPONSE_TIME ||
+                        (view.family == METRICS_PROXY_LATENCY && view.error && !view.complete);
+        bool bytes = view.family == METRICS_RESPONSE_SIZE;
+        CHECK_EQ_UINT(totals.count, recorded ? count : 0);
+        CHECK(totals.sum == (recorded ? bytes ? sum - (double)count : 1000 * sum : 0));
+        distributions += recorded;
+    }
+    CHECK_EQ_UINT(distributions, 3);
+}
+
 static void test_deltas(void)
 {
     struct metrics *m = new_table();
@@ -119,19 +154,65 @@ static void test_deltas(void)
         }
         total += delta;
         CHECK(metrics_tick(m, START + window * T));
+        check_counts(m, METRICS_RESPONSE_STATUS_CODE, total, delta + (window > 1), total);
+        check_counts(m, METRICS_PROXY_REQUESTS, total, delta + (window > 1), total);
         metrics_record_response(m, s, 200, 1, 1); /* of the next window */
         metrics_record_proxy(m, p, true, false, 1);
+        check_counts(m, METRICS_RESPONSE_STATUS_CODE, total, 0, total + 1);
+        check_counts(m, METRICS_PROXY_REQUESTS, total, delta + (window > 1), total + 1);
+        total++;
+    }
+    free(m);
+}
+
+/* A code that is not seen in a window has grown by nothing, also behind an empty window. */
+static void test_delta_of_other_codes(void)
+{
+    struct metrics *m = new_table();
+    struct endpoint_series *s = metrics_open_endpoint(m, SLICE_LIT("/a"));
+    static const int64_t times[] = {3, 0, 0, 2, 1};
+    static const int64_t not_found[] = {0, 1, 0, 0, 4};
+    int64_t total = 0;
+    for (unsigned window = 0; window < 5; window++) {
+        for (int64_t i = 0; i < times[window]; i++) {
+            metrics_record_response(m, s, 200, 1, 1);
+        }
+        for (int64_t i = 0; i < not_found[window]; i++) {
+            metrics_record_response(m, s, 404, 1, 1);
+        }
+        total += times[window];
+        CHECK(metrics_tick(m, START + (window + 1) * T));
         for (size_t i = 0; i < metrics_series_count(m); i++) {
             struct metrics_view view;
-            if (metrics_series(m, i, &view) &&
-                (view.family == METRICS_RESPONSE_STATUS_CODE ||
-                 (view.family == METRICS_PROXY_REQUESTS && view.complete && !view.error))) {
+            if (metrics_series(m, i, &view) && view.status == 200) {
+                CHECK_EQ_INT(view.window_delta, times[window]);
                 CHECK_EQ_INT(view.window_total, total);
-                CHECK_EQ_INT(view.window_delta, delta + (window > 1));
-                CHECK_EQ_INT(view.value, total + 1);
+            } else if (metrics_series(m, i, &view) && view.status == 404) {
+                CHECK_EQ_INT(view.window_delta, not_found[window]);
             }
         }
-        total++;
+    }
+    free(m);
+}
+
+/* Since the start, the running window included, whatever the windows show. */
+static void test_totals(void)
+{
+    struct metrics *m = new_table();
+    struct endpoint_series *s = metrics_open_endpoint(m, SLICE_LIT("/a"));
+    struct proxy_series *p = metrics_open_proxy(m, METRICS_PIPE, SLICE_LIT("/a"));
+    uint64_t count = 0;
+    double sum = 0;
+    for (unsigned window = 1; window <= 4; window++) {
+        for (unsigned i = 0; window != 3 && i < 2000; i++) {
+            metrics_record_response(m, s, i % 2 ? 200 : 500, (int64_t)i - 1, 1000 * (int64_t)i);
+            metrics_record_proxy(m, p, false, true, 1000 * (int64_t)i);
+            count++;
+            sum += i;
+            check_totals(m, count, sum);
+        }
+        CHECK(metrics_tick(m, START + window * T));
+        check_totals(m, count, sum);
     }
     free(m);
 }
@@ -284,6 +365,8 @@ int main(void)
     test_hold();
     test_router_moves();
     test_deltas();
+    test_delta_of_other_codes();
+    test_totals();
     test_distributions();
     test_exhausted_pool();
     test_slot_after_exhaustion();
