@@ -47,7 +47,7 @@ int app_init(struct app *app, const struct app_options *options, const struct po
         return err;
     }
     writer_add_values(&app->writer, &app->metrics);
-    app_service_init(app, now->mono_ns);
+    app_service_init(app, options, now->mono_ns);
     report_init(&app->report, &app->metrics, options->argv, options->argc);
     err = app_service_check_room(app);
     if (err != LIMPET_OK) {

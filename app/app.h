@@ -33,6 +33,8 @@ struct app_options {
                                order */
     const char *const *argv; /* for `cmdline`, argc entries; must stay */
     int argc;
+    uint32_t boots;               /* of this storage, this one included; 0 = nobody counts */
+    enum port_reset reset_reason;
     const struct port_storage *storage; /* for windows that wait; NULL = none */
     const struct app_values *values; /* of the port, below limpet.; NULL = none */
     size_t values_count;

@@ -34,7 +34,9 @@ static void add_tls(struct memory *sum, const struct app *app);
 #define LIMIT(name, number) METRICS_CONSTANT(name "_limit", number)
 
 static const struct metrics_value app_values[] = {
+    GAUGE("app.boots", service.boots),
     GAUGE("app.clock_known", service.clock_known),
+    GAUGE("app.reset_reason", service.reset_reason),
     GAUGE("app.turn_late_ns_max", service.turn_late_ns_max),
     GAUGE("app.uptime_s", service.uptime_s),
     COUNTER("backend.calls_waited", client.waited),
@@ -93,26 +95,16 @@ static const struct metrics_value app_values[] = {
 #define GAUGE(name, field) METRICS_FIELD(METRICS_GAUGE, "lwip." name, struct stats_, field)
 
 static const struct metrics_value lwip_values[] = {
-    GAUGE("heap_limit", mem.avail),
-    GAUGE("heap_max", mem.max),
-    COUNTER("heap_refused", mem.err),
-    GAUGE("heap_used", mem.used),
-    COUNTER("ip.bad", ip.proterr),
-    COUNTER("ip.bad_checksum", ip.chkerr),
-    COUNTER("ip.bad_length", ip.lenerr),
-    COUNTER("ip.dropped", ip.drop),
-    COUNTER("ip.no_memory", ip.memerr),
-    COUNTER("ip.no_route", ip.rterr),
-    COUNTER("link.bad", link.proterr),
-    COUNTER("link.bad_length", link.lenerr),
-    COUNTER("link.dropped", link.drop),
-    COUNTER("link.no_memory", link.memerr),
-    COUNTER("tcp.bad", tcp.proterr),
-    COUNTER("tcp.bad_checksum", tcp.chkerr),
-    COUNTER("tcp.bad_length", tcp.lenerr),
-    COUNTER("tcp.dropped", tcp.drop),
-    COUNTER("tcp.no_memory", tcp.memerr),
-    COUNTER("tcp.received", tcp.recv),
+    GAUGE("heap_bytes_limit", mem.avail),  GAUGE("heap_bytes_max", mem.max),
+    COUNTER("heap_refused", mem.err),      GAUGE("heap_bytes_used", mem.used),
+    COUNTER("ip.bad", ip.proterr),         COUNTER("ip.bad_checksum", ip.chkerr),
+    COUNTER("ip.bad_length", ip.lenerr),   COUNTER("ip.dropped", ip.drop),
+    COUNTER("ip.no_memory", ip.memerr),    COUNTER("ip.no_route", ip.rterr),
+    COUNTER("link.bad", link.proterr),     COUNTER("link.bad_length", link.lenerr),
+    COUNTER("link.dropped", link.drop),    COUNTER("link.no_memory", link.memerr),
+    COUNTER("tcp.bad", tcp.proterr),       COUNTER("tcp.bad_checksum", tcp.chkerr),
+    COUNTER("tcp.bad_length", tcp.lenerr), COUNTER("tcp.dropped", tcp.drop),
+    COUNTER("tcp.no_memory", tcp.memerr),  COUNTER("tcp.received", tcp.recv),
     COUNTER("tcp.sent", tcp.xmit),
 };
 
@@ -124,9 +116,9 @@ static const struct metrics_value lwip_values[] = {
 #define POOL(name)                                                                                 \
     {                                                                                              \
         METRICS_FIELD(METRICS_GAUGE, "lwip." name "_limit", struct stats_mem, avail),              \
-        METRICS_FIELD(METRICS_GAUGE, "lwip." name "_max", struct stats_mem, max),                  \
-        METRICS_FIELD(METRICS_COUNTER, "lwip." name "_refused", struct stats_mem, err),            \
-        METRICS_FIELD(METRICS_GAUGE, "lwip." name "_used", struct stats_mem, used),                \
+            METRICS_FIELD(METRICS_GAUGE, "lwip." name "_max", struct stats_mem, max),              \
+            METRICS_FIELD(METRICS_COUNTER, "lwip." name "_refused", struct stats_mem, err),        \
+            METRICS_FIELD(METRICS_GAUGE, "lwip." name "_used", struct stats_mem, used),            \
     }
 
 static const struct metrics_value pool_values[][POOL_VALUES] = {
@@ -146,10 +138,15 @@ static void add_lwip(struct metrics *metrics)
 
 /* ---- Life cycle ------------------------------------------------------------------------------ */
 
-void app_service_init(struct app *app, uint64_t now_ns)
+void app_service_init(struct app *app, const struct app_options *options, uint64_t now_ns)
 {
     app->service = (struct app_service){
-        .start_ns = now_ns, .now_ns = now_ns, .turn_due_ns = TIMER_NEVER};
+        .start_ns = now_ns,
+        .now_ns = now_ns,
+        .turn_due_ns = TIMER_NEVER,
+        .boots = options->boots,
+        .reset_reason = (uint8_t)options->reset_reason,
+    };
     metrics_set_sampler(&app->metrics, on_tick, app);
     metrics_add_values(&app->metrics, app_values, COUNT_OF(app_values), app);
     add_lwip(&app->metrics);
@@ -212,8 +209,7 @@ static void on_tick(void *ctx, struct metrics *metrics)
     metrics_set_service(metrics, SERVICE_HEAP_SYS, (int64_t)memory.bytes);
     metrics_set_service(metrics, SERVICE_HEAP_IDLE, (int64_t)(memory.bytes - memory.used_bytes));
     metrics_set_service(metrics, SERVICE_HEAP_OBJECTS, (int64_t)memory.used);
-    metrics_set_service(metrics, SERVICE_SYS,
-                        (int64_t)(sizeof(*app) + memory.lwip_bytes));
+    metrics_set_service(metrics, SERVICE_SYS, (int64_t)(sizeof(*app) + memory.lwip_bytes));
     metrics_set_service(metrics, SERVICE_GOROUTINES,
                         (int64_t)(app->gateway_server.used + app->stats_server.used +
                                   app->client.used + app->gateway.exchanges_used));

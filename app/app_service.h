@@ -12,22 +12,25 @@
 #include <stdint.h>
 
 struct app;
+struct app_options;
 
 /* Part of struct app. Zero-initialised; do not touch the fields. */
 struct app_service {
-    struct timer timer;         /* once a second */
-    uint64_t start_ns;          /* of app_init, monotonic */
-    uint64_t now_ns;            /* of this turn */
-    uint64_t uptime_s;          /* at the last tick: an idle table stays as it is between two */
-    uint64_t turn_due_ns;       /* when the next turn was asked for */
-    uint64_t turn_late_ns_max;  /* longest that a turn came after that time */
-    uint32_t names_asked;       /* being asked for, at the last sample */
-    bool clock_known;           /* the wall clock */
+    struct timer timer;        /* once a second */
+    uint64_t start_ns;         /* of app_init, monotonic */
+    uint64_t now_ns;           /* of this turn */
+    uint64_t uptime_s;         /* at the last tick: an idle table stays as it is between two */
+    uint64_t turn_due_ns;      /* when the next turn was asked for */
+    uint64_t turn_late_ns_max; /* longest that a turn came after that time */
+    uint32_t names_asked;      /* being asked for, at the last sample */
+    bool clock_known;          /* the wall clock */
+    uint8_t reset_reason;      /* enum port_reset */
+    uint32_t boots;
 };
 
 /* Adds the values and starts to sample. When all rooms have been initialised, before the first
  * reader of the table. */
-void app_service_init(struct app *app, uint64_t now_ns);
+void app_service_init(struct app *app, const struct app_options *options, uint64_t now_ns);
 /* Each turn, first. unix_ns 0: the wall clock is not known. */
 void app_service_turn(struct app *app, uint64_t now_ns, int64_t unix_ns);
 /* Each turn, last: when the next one is due. */

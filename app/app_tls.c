@@ -13,9 +13,9 @@ static int connect(void *ctx, const struct client_target *target, uint32_t ip4, 
                    transport_step_fn step, struct transport **t);
 
 static const struct metrics_value values[] = {
-    METRICS_FIELD(METRICS_GAUGE, "tls.arena_max", struct tls, arena_max),
-    METRICS_CONSTANT("tls.arena_size", LIMPET_TLS_ARENA_LEN),
-    METRICS_FIELD(METRICS_GAUGE, "tls.arena_used", struct tls, arena_used),
+    METRICS_FIELD(METRICS_GAUGE, "tls.arena_bytes_max", struct tls, arena_max),
+    METRICS_CONSTANT("tls.arena_bytes_limit", LIMPET_TLS_ARENA_LEN),
+    METRICS_FIELD(METRICS_GAUGE, "tls.arena_bytes_used", struct tls, arena_used),
     METRICS_CONSTANT("tls.conns_limit", LIMPET_TLS_CONNS),
     METRICS_FIELD(METRICS_GAUGE, "tls.conns_max", struct tls, used_max),
     METRICS_FIELD(METRICS_COUNTER, "tls.conns_refused", struct tls, refused),

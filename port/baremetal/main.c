@@ -25,7 +25,7 @@ static const char safe_config[] =
 /* What limpet.firmware. shows. */
 struct state {
     bool safe_default; /* the partition could not be used */
-    bool after_panic;  /* the run before ended in one */
+    enum port_reset reset_reason;
     uint32_t stack_used_max;
 };
 
@@ -42,10 +42,9 @@ static struct {
 } firmware;
 
 static const struct metrics_value state_values[] = {
-    METRICS_FIELD(METRICS_GAUGE, "firmware.after_panic", struct state, after_panic),
     METRICS_FIELD(METRICS_GAUGE, "firmware.safe_default", struct state, safe_default),
-    METRICS_CONSTANT("firmware.stack_size", LIMPET_STACK_LEN),
-    METRICS_FIELD(METRICS_GAUGE, "firmware.stack_used_max", struct state, stack_used_max),
+    METRICS_CONSTANT("firmware.stack_bytes", LIMPET_STACK_LEN),
+    METRICS_FIELD(METRICS_GAUGE, "firmware.stack_bytes_max", struct state, stack_used_max),
 };
 static const struct metrics_value clock_values[] = {
     METRICS_FIELD(METRICS_COUNTER, "clock.answers", struct wall_clock, answers),
@@ -54,7 +53,6 @@ static const struct metrics_value clock_values[] = {
     METRICS_FIELD(METRICS_COUNTER, "clock.unanswered", struct wall_clock, unanswered),
 };
 static const struct metrics_value seed_values[] = {
-    METRICS_FIELD(METRICS_GAUGE, "seed.boots", struct seed, boots),
     METRICS_FIELD(METRICS_GAUGE, "seed.ready", struct seed, ready),
 };
 static const struct metrics_value netif_values[] = {
@@ -96,11 +94,11 @@ static void greet(void)
     out_text(out, "limpet " LIMPET_VERSION " on ");
     out_text(out, board_name());
     log_end(&firmware.log);
+    firmware.state.reset_reason = panic_reset_reason();
     const char *reason = panic_last_reason();
     if (reason == NULL) {
         return;
     }
-    firmware.state.after_panic = true;
     out = log_begin(&firmware.log, LOG_ERROR, PREFIX_START);
     out_text(out, "the run before ended in a panic: ");
     out_text(out, reason);
@@ -196,6 +194,8 @@ static void start_core(void)
         .loopback_ip4 = published ? network_gateway_ip4(&firmware.network) : 0,
         .argv = argv,
         .argc = 1,
+        .boots = firmware.seed.boots,
+        .reset_reason = firmware.state.reset_reason,
         .values = values,
         .values_count = COUNT_OF(values),
     };

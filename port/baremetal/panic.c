@@ -14,6 +14,9 @@ static struct {
     char reason[120];
 } record __attribute__((section(".retained")));
 
+/* Set by every run: memory that holds it was not without power since. */
+static uint32_t had_power __attribute__((section(".retained")));
+
 _Noreturn void panic(const char *reason)
 {
     size_t len = strlen(reason);
@@ -31,6 +34,17 @@ const char *panic_last_reason(void)
 {
     uint32_t crc = crc32_update(0, record.reason, sizeof(record.reason));
     return record.magic == PANIC_MAGIC && record.crc == crc ? record.reason : NULL;
+}
+
+enum port_reset panic_reset_reason(void)
+{
+    const char *reason = panic_last_reason();
+    bool kept = had_power == PANIC_MAGIC;
+    had_power = PANIC_MAGIC;
+    if (reason != NULL) {
+        return strcmp(reason, PANIC_WATCHDOG) == 0 ? PORT_RESET_WATCHDOG : PORT_RESET_PANIC;
+    }
+    return kept ? PORT_RESET_OUTSIDE : PORT_RESET_POWER_ON;
 }
 
 void panic_forget(void)

@@ -81,7 +81,7 @@ _Noreturn void fault_report(const uint32_t *frame)
 /* The watchdog's NMI or interrupt. */
 void watchdog_handler(void)
 {
-    panic("watchdog: the loop or the network controller made no progress");
+    panic(PANIC_WATCHDOG);
 }
 
 /* ---- Vectors ----------------------------------------------------------------------------------

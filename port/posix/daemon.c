@@ -162,6 +162,8 @@ static bool start_core(struct daemon *d, uint32_t network_ip4, int argc, char *c
         .loopback_ip4 = slirp_netif_loopback_ip4(network_ip4),
         .argv = (const char *const *)argv,
         .argc = argc,
+        .boots = 1, /* of this process */
+        .reset_reason = PORT_RESET_POWER_ON,
         .storage = d->storage,
     };
     int err = app_init(d->app, &options, &now);

@@ -69,6 +69,7 @@ def test_idle_table_stands_still():
         assert moved(before, values(daemon)) == {}
         assert before["limpet.app.uptime_s"] == 0, "moves when a window closes"
         assert before["limpet.app.clock_known"] == 1
+        assert before["limpet.app.reset_reason"] == 1 and before["limpet.app.boots"] == 1
 
 
 def documented():

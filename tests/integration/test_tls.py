@@ -699,7 +699,7 @@ def test_memory_after_a_thousand_handshakes():
                         now = tls_values(daemon)
                         counted = now["handshakes_full"] + now["failed_name"]
                         return now if counted == requests and now["conns_used"] == 0 else None
-                    return lib.wait_until(values, f"{requests} handshakes are counted")["arena_used"]
+                    return lib.wait_until(values, f"{requests} handshakes are counted")["arena_bytes_used"]
 
                 assert list(pool.map(ask, range(20))) == [200, 500] * 10
                 before = level(20)
@@ -767,8 +767,8 @@ def test_long_chain_and_client_certificate():
                     assert [daemon.get("/0").status for _ in range(3)] == [200] * 3
                     lib.wait_until(lambda: tls_values(daemon)["handshakes_resumed"] == 2, "two are resumed")
                     values = tls_values(daemon)
-                    print(f"{version.name}: arena high water {values['arena_max']} bytes, "
-                          f"{values['arena_used']} when idle", flush=True)
+                    print(f"{version.name}: arena high water {values['arena_bytes_max']} bytes, "
+                          f"{values['arena_bytes_used']} when idle", flush=True)
 
 
 def test_message_too_long():

@@ -104,8 +104,8 @@ def test_boots_and_tells():
             assert line in console, line
         stats = m.stats()
         assert stats["limpet.firmware.safe_default"] == 0
-        assert stats["limpet.firmware.after_panic"] == 0
-        assert 0 < stats["limpet.firmware.stack_used_max"] < stats["limpet.firmware.stack_size"]
+        assert stats["limpet.app.reset_reason"] == RESET_POWER_ON
+        assert 0 < stats["limpet.firmware.stack_bytes_max"] < stats["limpet.firmware.stack_bytes"]
         for key in ("krakend.router.connected", "krakend.router.connected-total", "cmdline",
                     "krakend.router.response./json/:id.size.count", "krakend.service.runtime.NumGoroutine"):
             assert key in stats, key
@@ -222,6 +222,10 @@ def test_configuration_beyond_the_tables_is_refused_with_numbers():
             assert "too many endpoints: 17 needed" in m.console(), m.console()
 
 
+# enum port_reset
+RESET_POWER_ON, RESET_OUTSIDE, RESET_PANIC, RESET_WATCHDOG = 1, 2, 3, 4
+
+
 # ---- Reset ---------------------------------------------------------------------------------------
 
 def test_reset_and_boot_again():
@@ -233,22 +237,22 @@ def test_reset_and_boot_again():
             machine.wait_until(lambda: status(m, "/json/1") == 200, "the gateway answers again")
         stats = m.stats()
         assert stats["krakend.router.response./json/:id.status.200.count"] >= 1
-        assert stats["limpet.firmware.after_panic"] == 0
+        assert stats["limpet.app.reset_reason"] == RESET_OUTSIDE
 
 
-def check_recovers(m, halfword, words):
+def check_recovers(m, halfword, words, reset_reason):
     """With the first instruction of app_poll replaced, until the panic."""
     before = m.patch("app_poll", halfword)
     m.wait_console("PANIC: " + words)
     m.patch("app_poll", before)
     m.wait_console("the run before ended in a panic: " + words)
     machine.wait_until(lambda: status(m, "/json/1") == 200, "the gateway answers again")
-    assert m.stats()["limpet.firmware.after_panic"] == 1
+    assert m.stats()["limpet.app.reset_reason"] == reset_reason
 
 
 def test_fault_is_recorded_and_ends_in_a_reset():
     with Backend() as backend, board(backend) as m:
-        check_recovers(m, 0xDE00, "processor fault, pc 0x[0-9a-f]{8}")  # UDF: undefined for good
+        check_recovers(m, 0xDE00, "processor fault, pc 0x[0-9a-f]{8}", RESET_PANIC)  # UDF: undefined for good
         m.monitor("system_reset")
         machine.wait_until(lambda: "ended in a panic" not in m.console().rpartition("limpet 0.")[2]
                            and m.console().endswith("READY\n"), "a start without a panic")
@@ -256,7 +260,7 @@ def test_fault_is_recorded_and_ends_in_a_reset():
 
 def test_watchdog_ends_a_loop_without_progress():
     with Backend() as backend, board(backend) as m:
-        check_recovers(m, 0xE7FE, "watchdog")  # a branch to itself
+        check_recovers(m, 0xE7FE, "watchdog", RESET_WATCHDOG)  # a branch to itself
 
 
 # ---- Storage: seed and boot counter --------------------------------------------------------------
@@ -281,7 +285,7 @@ def test_each_boot_replaces_the_seed():
         for boots in (1, 3):
             with machine.Machine(BUILD, config(backend), storage=storage) as m:
                 assert m.stats()["limpet.seed.ready"] == 1
-                assert m.stats()["limpet.seed.boots"] == boots
+                assert m.stats()["limpet.app.boots"] == boots
                 seeds.update(stored_seeds(storage))
                 m.monitor("system_reset")
                 m.wait_console("READY", 2)
