@@ -209,8 +209,9 @@ def pools(stats):
 def moved(m, before):
     """Pools that are not used as before; after what waits in TIME_WAIT has left (two seconds)."""
     time.sleep(3)
-    return {name: (was, now) for name, was in before.items()
-            if (now := pools(m.stats())[name])[0] != was[0] and name not in KEPT}
+    after = pools(m.stats())
+    return {name: (was, after[name]) for name, was in before.items()
+            if after[name][0] != was[0] and name not in KEPT}
 
 
 # A series keeps its histogram until the window after the next one.
