@@ -40,12 +40,15 @@ void network_start(struct network *network, struct log *log, struct seed *seed,
  * by lwIP. */
 static void log_address(struct netif *netif)
 {
-    const struct network *network = netif->state;
+    struct network *network = netif->state;
     struct log *log = network->log;
     if (ip4_addr_isany(netif_ip4_addr(netif))) {
-        log_line(log, LOG_WARN, PREFIX, "the address is lost; DHCP is asked for another one");
+        if (network->had_address) {
+            log_line(log, LOG_WARN, PREFIX, "the address is lost; DHCP is asked for another one");
+        }
         return;
     }
+    network->had_address = true;
     struct out *out = log_begin(log, LOG_INFO, PREFIX);
     out_text(out, "address ");
     net_ip4_text(out, network_ip4(network));

@@ -6,12 +6,15 @@
 
 #include "lwip/netif.h"
 
+#include <stdbool.h>
+
 struct seed;
 
 /* For static placement; do not touch the fields. */
 struct network {
     struct netif netif;
     struct log *log;
+    bool had_address;
 };
 
 /* Brings up lwIP, the NIC and DHCP, and waits until an address is there: as long as it takes, with
