@@ -61,20 +61,7 @@ static void names_begin(const struct loader *l, struct config_names *names)
     names->count = 0;
 }
 
-/* A token of RFC 9110; value_text() lets no control character through. */
-static bool is_field_name(struct slice name)
-{
-    struct slice delimiters = SLICE_LIT("\"(),/:;<=>?@[\\]{}");
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char)name.ptr[i];
-        if (c <= ' ' || c > '~' || slice_find(delimiters, (char)c) < delimiters.len) {
-            return false;
-        }
-    }
-    return name.len > 0;
-}
-
-static void pass_read(struct loader *l, struct node list, bool fields, struct config_pass *pass)
+static void pass_read(struct loader *l, struct node list, struct config_pass *pass)
 {
     struct node_iter iter;
     struct node_member member;
@@ -88,24 +75,48 @@ static void pass_read(struct loader *l, struct node list, bool fields, struct co
         if (!value_text(l, member.node, &name)) {
             continue;
         }
-        if (fields && !is_field_name(name)) {
-            loader_error(l, member.node.raw.ptr, "no header field can have this name");
-            continue;
-        }
         pass->given = true;
         pass->all = pass->all || slice_equal(name, SLICE_LIT("*"));
         name_add(l, name, member.node.raw.ptr, &pass->names);
     }
 }
 
+/* A token of RFC 9110; control characters are reported where the text is read. */
+static bool is_field_name(struct slice name)
+{
+    struct slice delimiters = SLICE_LIT(" \"(),/:;<=>?@[\\]{}");
+    for (size_t i = 0; i < name.len; i++) {
+        if ((unsigned char)name.ptr[i] > 0x7f ||
+            slice_find(delimiters, name.ptr[i]) < delimiters.len) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+static void field_names_check(struct loader *l, struct node list)
+{
+    struct node_iter iter;
+    struct node_member member;
+    node_iter_init(&iter, list);
+    while (node_iter_next(&iter, &member)) {
+        if (cJSON_IsString(member.node.item) && !is_field_name(node_string(member.node))) {
+            loader_error(l, member.node.raw.ptr, "no header field can have this name");
+        }
+    }
+}
+
 void loader_read_headers(struct loader *l, struct node list, struct config_pass *pass)
 {
-    pass_read(l, list, true, pass);
+    if (node_ok(list)) {
+        field_names_check(l, list);
+    }
+    pass_read(l, list, pass);
 }
 
 void loader_read_query(struct loader *l, struct node list, struct config_pass *pass)
 {
-    pass_read(l, list, false, pass);
+    pass_read(l, list, pass);
     struct slice *names = &l->config->names[pass->names.first];
     for (uint16_t i = 1; i < pass->names.count; i++) {
         struct slice name = names[i];

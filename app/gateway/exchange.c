@@ -137,9 +137,6 @@ static int write_head(struct server_conn *c, const struct answer *answer, uint64
         server_field(c, SLICE_LIT("Location"), answer->location);
     }
     write_gateway_fields(c, answer->version, answer->completed_field, answer->completed);
-    if (answer->busy) {
-        server_field(c, SLICE_LIT("Retry-After"), SLICE_LIT("1"));
-    }
     if (answer->cache_ttl_s > 0) {
         char text[sizeof("public, max-age=4294967295")];
         struct out out;
@@ -147,6 +144,9 @@ static int write_head(struct server_conn *c, const struct answer *answer, uint64
         out_text(&out, "public, max-age=");
         out_u64(&out, answer->cache_ttl_s);
         server_field(c, SLICE_LIT("Cache-Control"), out_slice(&out));
+    }
+    if (answer->busy) {
+        server_field(c, SLICE_LIT("Retry-After"), SLICE_LIT("1"));
     }
     return server_head_end(c);
 }
