@@ -26,15 +26,6 @@ enum port_reset {
     PORT_RESET_WATCHDOG = 4,
 };
 
-/* Why this run began; what limpet.app.reset_reason shows. */
-enum port_reset {
-    PORT_RESET_UNKNOWN = 0,
-    PORT_RESET_POWER_ON = 1, /* also the start of a process */
-    PORT_RESET_OUTSIDE = 2,  /* a button, a debugger, another program */
-    PORT_RESET_PANIC = 3,    /* a fault, a failed assertion; the log says which */
-    PORT_RESET_WATCHDOG = 4,
-};
-
 /* Seed and nonce material from a real source (getrandom, TRNG, stored seed). False: none. */
 LIMPET_WARN_UNUSED
 bool port_entropy(void *buf, size_t len);

@@ -78,38 +78,9 @@ void loader_read_names(struct loader *l, struct node list, struct config_names *
     }
 }
 
-/* A token of RFC 9110. Control characters are value_text()'s to refuse. */
-static bool is_field_name(struct slice name)
-{
-    struct slice delimiters = SLICE_LIT(" \"(),/:;<=>?@[\\]{}");
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char)name.ptr[i];
-        if (c > 0x7f || slice_find(delimiters, (char)c) < delimiters.len) {
-            return false;
-        }
-    }
-    return name.len > 0;
-}
-
-static void check_field_names(struct loader *l, struct node list)
-{
-    struct node_iter iter;
-    struct node_member member;
-    node_iter_init(&iter, list);
-    while (node_iter_next(&iter, &member)) {
-        bool text = cJSON_IsString(member.node.item); /* others are refused already */
-        if (text && !is_field_name(node_string(member.node))) {
-            loader_error(l, member.node.raw.ptr, "no header field can have this name");
-        }
-    }
-}
-
-static void pass_read(struct loader *l, struct node list, bool fields, struct config_pass *pass)
+static void pass_read(struct loader *l, struct node list, struct config_pass *pass)
 {
     loader_read_names(l, list, &pass->names);
-    if (fields && node_ok(list)) {
-        check_field_names(l, list);
-    }
     pass->given = pass->names.count > 0;
     for (uint16_t i = 0; i < pass->names.count; i++) {
         struct slice name = l->config->names[pass->names.first + i];
@@ -117,14 +88,42 @@ static void pass_read(struct loader *l, struct node list, bool fields, struct co
     }
 }
 
+/* A token of RFC 9110; control characters are reported where the text is read. */
+static bool is_field_name(struct slice name)
+{
+    struct slice delimiters = SLICE_LIT(" \"(),/:;<=>?@[\\]{}");
+    for (size_t i = 0; i < name.len; i++) {
+        if ((unsigned char)name.ptr[i] > 0x7f ||
+            slice_find(delimiters, name.ptr[i]) < delimiters.len) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+static void field_names_check(struct loader *l, struct node list)
+{
+    struct node_iter iter;
+    struct node_member member;
+    node_iter_init(&iter, list);
+    while (node_iter_next(&iter, &member)) {
+        if (cJSON_IsString(member.node.item) && !is_field_name(node_string(member.node))) {
+            loader_error(l, member.node.raw.ptr, "no header field can have this name");
+        }
+    }
+}
+
 void loader_read_headers(struct loader *l, struct node list, struct config_pass *pass)
 {
-    pass_read(l, list, true, pass);
+    if (node_ok(list)) {
+        field_names_check(l, list);
+    }
+    pass_read(l, list, pass);
 }
 
 void loader_read_query(struct loader *l, struct node list, struct config_pass *pass)
 {
-    pass_read(l, list, false, pass);
+    pass_read(l, list, pass);
     struct slice *names = &l->config->names[pass->names.first];
     for (uint16_t i = 1; i < pass->names.count; i++) {
         struct slice name = names[i];

@@ -152,9 +152,6 @@ static int write_head(struct exchange *x, const struct answer *answer, uint64_t 
     if (answer->completed_field) {
         write_completed(c, answer->completed);
     }
-    if (answer->busy) {
-        server_field(c, SLICE_LIT("Retry-After"), SLICE_LIT("1"));
-    }
     if (answer->cache_ttl_s > 0) {
         char text[sizeof("public, max-age=4294967295")];
         struct out out;
@@ -162,6 +159,9 @@ static int write_head(struct exchange *x, const struct answer *answer, uint64_t 
         out_text(&out, "public, max-age=");
         out_u64(&out, answer->cache_ttl_s);
         server_field(c, SLICE_LIT("Cache-Control"), out_slice(&out));
+    }
+    if (answer->busy) {
+        server_field(c, SLICE_LIT("Retry-After"), SLICE_LIT("1"));
     }
     return server_head_end(c);
 }
