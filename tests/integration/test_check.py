@@ -237,7 +237,8 @@ def test_json_of_a_good_configuration():
     done, name = check(json.dumps(config), "--json")
     assert done.returncode == 0 and done.stderr == "", done
     understood = json.loads(done.stdout)
-    assert list(understood) == ["file", "findings", "ok", "gateway", "metrics", "influx", "memory"]
+    assert list(understood) == ["file", "findings", "ok", "environment", "gateway", "metrics",
+                                "influx", "memory"]
     assert understood["file"] == name and understood["ok"] is True
     assert [(f["kind"], f["path"]) for f in understood["findings"]] == [("no_effect", "name")]
     gateway = understood["gateway"]
