@@ -8,8 +8,7 @@
 
 static void answer_health(struct exchange *x);
 static void answer_redirect(struct exchange *x, const struct route *route);
-static void answer_error(struct exchange *x, unsigned status, struct slice json, struct slice text,
-                         struct slice allow);
+static void answer_error(struct exchange *x, unsigned status, struct slice json, struct slice text);
 static void answer_methods(struct exchange *x, const struct route *route);
 
 void builtin_start(struct exchange *x, const struct route *route)
@@ -37,12 +36,15 @@ void builtin_start(struct exchange *x, const struct route *route)
                        SLICE_LIT("400 Bad Request"));
         break;
     case ROUTE_OPTIONS:
-    case ROUTE_BAD_METHOD:
         answer_methods(x, route);
+        break;
+    case ROUTE_BAD_METHOD:
+        answer_error(x, 405, x->gateway->config->router.body_405,
+                     SLICE_LIT("405 method not allowed"));
         break;
     default:
         answer_error(x, 404, x->gateway->config->router.body_404,
-                     SLICE_LIT("404 page not found"), SLICE_EMPTY);
+                     SLICE_LIT("404 page not found"));
         break;
     }
 }
@@ -74,13 +76,11 @@ bool builtin_take_body(struct exchange *x)
  */
 
 /* `json`: the router's error_body, empty = none. */
-static void answer_error(struct exchange *x, unsigned status, struct slice json, struct slice text,
-                         struct slice allow)
+static void answer_error(struct exchange *x, unsigned status, struct slice json, struct slice text)
 {
     struct answer answer = {
         .status = status,
         .content_type = json.len > 0 ? BUILTIN_JSON : SLICE_LIT("text/plain"),
-        .allow = allow,
         .version = true,
         .completed_field = true,
         .payload = json.len > 0 ? json : text,
@@ -101,13 +101,8 @@ static void answer_methods(struct exchange *x, const struct route *route)
             out_put(&out, method_name((enum method)sorted[i]));
         }
     }
-    if (route->kind == ROUTE_OPTIONS) {
-        struct answer answer = {.status = 200, .allow = out_slice(&out), .version = true};
-        exchange_answer(x, &answer);
-        return;
-    }
-    answer_error(x, 405, x->gateway->config->router.body_405,
-                 SLICE_LIT("405 method not allowed"), out_slice(&out));
+    struct answer answer = {.status = 200, .allow = out_slice(&out), .version = true};
+    exchange_answer(x, &answer);
 }
 
 /* ---- /__health --------------------------------------------------------------------------------

@@ -311,7 +311,6 @@ static void route_elsewhere(const struct config_router *options, enum method met
         route->kind = ROUTE_NOT_FOUND;
     } else {
         route->kind = ROUTE_BAD_METHOD;
-        route->allow = (uint16_t)(allow | (unsigned)options->auto_options << METHOD_OPTIONS);
     }
 }
 

@@ -35,7 +35,7 @@ struct route {
     enum route_kind kind;
     uint16_t endpoint;    /* ENDPOINT, BAD_PARAM: index into config.endpoints */
     struct slice pattern; /* REDIRECT: where it fits */
-    uint16_t allow; /* OPTIONS, BAD_METHOD: bits of enum method */
+    uint16_t allow; /* OPTIONS: bits of enum method */
     size_t param_count;
     /* Raw (percent-encoded) spans of the request path, in the order of the pattern. */
     struct slice params[LIMPET_PARAMS_MAX];

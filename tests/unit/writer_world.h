@@ -396,4 +396,15 @@ static inline size_t acknowledged_count(void)
     return count;
 }
 
+/* A writer that rests, with so many windows that wait. */
+static inline void start_with(unsigned window_total, uint32_t buffer_size)
+{
+    set_up(LIMPET_S_TO_NS(20), buffer_size);
+    start();
+    for (unsigned i = 0; i < window_total; i++) {
+        close_window(1 + i);
+    }
+    CHECK_EQ_INT(writer.state, WRITER_RESTING);
+}
+
 #endif
