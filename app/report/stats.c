@@ -50,7 +50,7 @@ void report_stats_open(struct stats *stats, struct stats_reader *reader, enum st
     assert(!reader->open);
     memset(reader, 0, offsetof(struct stats_reader, piece));
     reader->open = true;
-    reader->position.format = format;
+    reader->position.format = (uint8_t)format;
     index_update(stats);
     reader->buffer = find_buffer(stats, format);
     if (reader->buffer != NULL) {
@@ -144,7 +144,7 @@ static struct stats_buffer *find_buffer(struct stats *stats, enum stats_format f
 static bool render(struct stats *stats, struct stats_buffer *buffer, enum stats_format format)
 {
     struct out out;
-    struct stats_position at = {.format = format};
+    struct stats_position at = {.format = (uint8_t)format};
     out_init(&out, buffer->bytes, sizeof(buffer->bytes));
     while (!at_end(stats, &at) && put_line(stats, &out, &at)) {
     }

@@ -129,7 +129,7 @@ int mbedtls_hardware_poll(void *data, unsigned char *output, size_t len, size_t 
 _Noreturn void tls_arena_broken(int code)
 {
     (void)code;
-    assert(!"the arena's lists");
+    assert(false && "the arena's lists");
     for (;;) {
     }
 }

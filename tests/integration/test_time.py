@@ -63,7 +63,7 @@ def test_time_server():
         with lib.Limpetd(config) as daemon:
             test_state.send(daemon, 3)
             lib.wait_until(lambda: influx.requests() == 3, "the window of the requests")
-            assert value(daemon, "clock.known") == 1
+            lib.wait_until(lambda: value(daemon, "clock.known") == 1, "the clock is shown as known")
             assert abs(influx.stamps[0] - time.time() - offset_s) < 60, influx.stamps
             assert all(r",host=edge\ 7" in line for line in influx.lines[influx.stamps[0]])
 
