@@ -1,0 +1,48 @@
+/* The bucket of every value lies in the table: every unit, each value that a histogram keeps, taken
+ * in sixteenths of octaves, the last in 32 parts (M1's buckets follow a curve that ends close to
+ * the next bucket). This is the contract that takes the function's place in the other drivers. */
+#include "eva.h"
+#include "metrics/histogram.h"
+
+#include <assert.h>
+
+static void check_values(int64_t low, int64_t high)
+{
+    histogram_value v = (histogram_value)Frama_C_long_long_interval(low, high);
+    assert(histogram_bucket_of(v, HISTOGRAM_BYTES) <= HISTOGRAM_NEGATIVE);
+    assert(histogram_bucket_of(v, HISTOGRAM_NS) <= HISTOGRAM_NEGATIVE);
+}
+
+/* The octave that begins at 2^e; M1 and M2 keep one more than the number of units. */
+static void check_octave(unsigned e)
+{
+    int64_t coarse = e > 9 ? (int64_t)1 << (e - 4) : 1;
+    int64_t fine = e > 9 ? (int64_t)1 << (e - 9) : 1;
+    int64_t at = ((int64_t)1 << e) + (sizeof(histogram_value) == 4u);
+    int64_t last = at + (((int64_t)1 << e) - 1);
+    last = last < (int64_t)HISTOGRAM_VALUE_MAX ? last : (int64_t)HISTOGRAM_VALUE_MAX;
+    /*@ loop unroll 520; */
+    while (true) {
+        int64_t len = last - at >= 2 * coarse - 1 ? coarse : fine;
+        if (last - at < len) {
+            check_values(at, last);
+            return;
+        }
+        check_values(at, at + (len - 1));
+        at += len;
+    }
+}
+
+int main(void)
+{
+    check_values(0, 0);
+    check_values(1, 1);
+    /*@ loop unroll 64; */
+    for (unsigned e = 0; e < (sizeof(histogram_value) == 8u ? 63u : 32u); e++) {
+        check_octave(e);
+    }
+    if (sizeof(histogram_value) == 8u) {
+        check_values(INT64_MIN, -1);
+    }
+    return 0;
+}
