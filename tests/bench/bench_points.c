@@ -36,13 +36,8 @@ static uint32_t write_points(struct slice window)
     char line[128];
     struct out out;
     struct lines lines;
-    struct record_info info;
-    struct record_iter iter;
     uint32_t count = 0;
-    if (record_open(window, &info, &iter) != LIMPET_OK) {
-        return 0;
-    }
-    lines_init(&lines, &metrics, SLICE_LIT("limpet-525400123456"), 1785000000, &iter);
+    lines_init(&lines, &metrics, SLICE_LIT("limpet-525400123456"), window);
     for (;;) {
         out_init(&out, line, sizeof(line)); /* what is longer is composed all the same */
         if (!lines_next(&lines, &out)) {
