@@ -68,7 +68,9 @@ def check_influx(protocol, leaf="leaf", **options):
                 lines = proxy.sessions()
                 values = tls_values(board)
                 assert {line[0] for line in lines} == {protocol}, lines
-                assert values["handshakes_full"] == 1 and values["handshakes_resumed"] >= 2, values
+                # A session whose dates were not checked is not resumed once the time is known.
+                assert values["handshakes_full"] == 1 + values["handshakes_undated"], values
+                assert values["handshakes_resumed"] >= 2, values
                 assert test_windows.identity(board)["windows_dropped"] == 0
                 check_idle(board)
 
@@ -117,8 +119,8 @@ def test_backends_in_turn():
                 for where, answer in zip(asked, pool.map(board.get, asked)):
                     expected = {"/0": b"old", "/1": bytes(5000) + b"new", "/plain": b"here"}[where]
                     assert answer.status == 200 and answer.body == expected, (where, answer.status)
-                values = tls_values(board)
-                assert values["conns_refused"] == 0 and values["handshakes_resumed"] >= 1, values
+                machine.wait_until(lambda: tls_values(board)["handshakes_resumed"] >= 1, "one is resumed")
+                assert tls_values(board)["conns_refused"] == 0
                 check_idle(board)
 
 
