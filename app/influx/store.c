@@ -21,8 +21,8 @@ struct group {
 
 static uint32_t fingerprint(const struct metrics *metrics);
 static void restore(struct store *s);
-static void restore_record(struct store *s, const struct journal_record *record,
-                           uint64_t *last_seq);
+static size_t restore_record(struct store *s, const struct journal_record *record,
+                             uint64_t *last_seq);
 static void restore_dates(struct store *s);
 static void date_waiting(struct store *s);
 static struct spool_cursor behind_dated(const struct store *s);
@@ -120,18 +120,22 @@ static void restore(struct store *s)
     struct journal_cursor cursor = {0};
     struct journal_record record;
     uint64_t last_seq = 0;
+    size_t left = 0;
     s->boot = (uint32_t)was->boots + 1u;
     if ((int64_t)was->last_stamp_s > s->last_stamp_s) {
         s->last_stamp_s = (int64_t)was->last_stamp_s;
     }
     while (journal_next(&s->journal, &cursor, &record)) {
-        restore_record(s, &record, &last_seq);
+        left += restore_record(s, &record, &last_seq);
     }
     restore_dates(s);
     s->windows_written = was->written;
     for (size_t i = 0; i < STORE_DROPS; i++) {
         s->dropped[i] = was->dropped[i];
         s->windows_dropped += was->dropped[i];
+    }
+    if (left > 0) {
+        count_dropped(s, left, STORE_DROP_MEMORY);
     }
     uint64_t known = s->windows_written + s->windows_dropped + store_count(s);
     s->windows_produced = was->produced > known ? was->produced : known;
@@ -143,25 +147,27 @@ static void restore(struct store *s)
 }
 
 /* Nothing of it is taken on trust: what is not the record of its number is not there. A date before
- * the build is of a clock that was wrong. */
-static void restore_record(struct store *s, const struct journal_record *record, uint64_t *last_seq)
+ * the build is of a clock that was wrong. Returns how many older ones left memory for it. */
+static size_t restore_record(struct store *s, const struct journal_record *record,
+                             uint64_t *last_seq)
 {
     struct record_info info;
     struct record_iter iter;
     size_t left = 0;
     char *place = spool_reserve(&s->spool, record->len, &left);
     if (place == NULL || journal_read(&s->journal, record, place) != LIMPET_OK) {
-        return;
+        return left;
     }
     struct slice bytes = slice_of(place, record->len);
     if (record_open(bytes, &info, &iter) != LIMPET_OK || info.seq != record->seq ||
         info.seq <= *last_seq || (info.dated && info.unix_ns < LIMPET_BUILD_UNIX_S * S_NS)) {
-        return;
+        return left;
     }
     *last_seq = info.seq;
     int64_t stamp_s = info.unix_ns / S_NS;
     s->last_stamp_s = stamp_s > s->last_stamp_s ? stamp_s : s->last_stamp_s;
     commit(s, bytes);
+    return left;
 }
 
 /* Those that were given late, by an earlier start. */
@@ -373,6 +379,9 @@ size_t store_add(struct store *s, bool in_flight)
     assert(out_err(&out) == LIMPET_OK);
     commit(s, slice_of(place, len));
     journal_append(&s->journal, info.seq, slice_of(place, len));
+    if (left > 0) {
+        note(s);
+    }
     watch_storage(s, failures);
     return left;
 }

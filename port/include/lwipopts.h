@@ -33,6 +33,7 @@
 #define ETH_PAD_SIZE 2
 #define LWIP_ETHERNET 1
 #define LWIP_ARP 1
+#define ARP_QUEUEING 1 /* else the second packet to a new neighbour takes the place of the first */
 #define LWIP_IPV4 1
 #define LWIP_IPV6 0
 #define LWIP_ICMP 1

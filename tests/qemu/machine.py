@@ -159,6 +159,14 @@ def ask_gdb(channel, packet):
                 return answer.decode()
 
 
+def read_prompt(channel):
+    text = b""
+    while not text.endswith(b"(qemu) "):
+        piece = channel.recv(4096)
+        assert piece, text
+        text += piece
+
+
 class Machine:
     """A running board. `config` is a dictionary, or bytes that are written to the partition as they
     are; its listeners are published on free ports of 127.0.0.1."""
@@ -247,12 +255,13 @@ class Machine:
                           f"{count} x {pattern!r} on the console:\n{self.console()}")
 
     def monitor(self, command):
+        """Returns when QEMU has done it."""
         with socket.socket(socket.AF_UNIX) as channel:
             channel.connect(self.monitor_path)
             channel.settimeout(SECONDS_MAX)
-            channel.recv(4096)
+            read_prompt(channel)
             channel.sendall(command.encode() + b"\n")
-            time.sleep(0.1)
+            read_prompt(channel)
 
     def patch(self, symbol, code):
         """Overwrites the first bytes of a function in the running machine; returns what they were.
@@ -268,7 +277,9 @@ class Machine:
         return bytes.fromhex(before)
 
     def kill(self):
-        """As if the power went: QEMU has no moment to write anything."""
+        """As if the power went. QEMU tells the guest that a flash write is done before the file has it, in
+        any order: what the guest was told is brought there first, nothing else."""
+        self.monitor("stop")
         self.process.kill()
         self.process.wait()
 

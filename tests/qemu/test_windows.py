@@ -75,9 +75,9 @@ def test_killed_at_any_moment():
             Storage() as storage:
         clock = machine.TimeServer()
         what = config(stub, influxdb)
-        certain = possible = produced = 0
+        certain = possible = produced = waiting = 0
         for _ in range(ROUNDS):
-            away = chance.random() < 0.5
+            away = waiting <= 2 and chance.random() < 0.5
             if away:
                 influxdb.kill()
             with start(what, clock, storage) as board:
@@ -89,7 +89,11 @@ def test_killed_at_any_moment():
                 if chance.random() < 0.7:
                     wait_closed(board, count)
                     certain += count
-                produced = identity(board)["windows_produced"]
+                if waiting > 2:
+                    wait_written(board)
+                values = identity(board)
+                produced, waiting = values["windows_produced"], values["windows_buffered"]
+                assert values["windows_dropped"] == 0, (seed, values)
                 machine.time.sleep(chance.random())
                 board.kill()
             if away:
@@ -122,6 +126,25 @@ def test_reset_keeps_what_waits():
             influxdb.start()
             machine.wait_until(lambda: influxdb.sum() == 3, "the requests before the reset", 60)
             assert identity(board)["windows_dropped"] == 0
+        clock.close()
+
+
+def test_full_memory_is_the_reason_after_a_reset_too():
+    """Windows that left because the board's memory was full do not come back as lost by the storage."""
+    with lib.Backend({"/a": lib.Answer({"a": 1})}) as stub, test_influx.InfluxDB() as influxdb, \
+            Storage() as storage:
+        clock = machine.TimeServer()
+        influxdb.kill()
+        what = config(stub, influxdb)
+        seen = 0
+        for _ in range(3):
+            with start(what, clock, storage) as board:
+                values = identity(board)
+                assert values["dropped.memory"] >= seen and values["dropped.storage"] == 0, values
+                machine.wait_until(lambda b=board, n=seen: identity(b)["dropped.memory"] >= n + 2,
+                                   "more windows than the memory holds", 60)
+                seen = identity(board)["dropped.memory"]
+                board.kill()
         clock.close()
 
 
