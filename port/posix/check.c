@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include "check_text.h"
+#include "config/address.h"
 #include "config_file.h"
 #include "host_net.h"
 #include "url.h"
@@ -9,6 +10,9 @@
 #include <stdio.h>
 
 #define OUT_BUFFER_LEN 4096u
+#define LISTEN_ADDRESS "extra_config.telemetry/metrics.listen_address"
+
+typedef void (*check_place_fn)(const struct config *config, config_report_fn report, void *ctx);
 
 struct checker {
     struct out *out;
@@ -31,6 +35,14 @@ static bool finish(struct out *out)
     return written;
 }
 
+static void warn(config_report_fn report, void *ctx, const char *key, const char *message)
+{
+    const struct config_finding finding = {.kind = CONFIG_WARNING,
+                                           .path = slice_from_cstr(key),
+                                           .message = slice_from_cstr(message)};
+    report(ctx, &finding);
+}
+
 /* ---- This host ------------------------------------------------------------------------------ */
 
 /* A port that is taken says nothing about the configuration: the daemon may be running. And it may
@@ -49,18 +61,49 @@ static void check_address(const struct config_listen *listen, const char *key,
     char message[sizeof(before) + URL_LEN_MAX];
     url_of_address(address, listen);
     snprintf(message, sizeof(message), "%s%s", before, address);
-    const struct config_finding finding = {.kind = CONFIG_WARNING,
-                                           .path = slice_from_cstr(key),
-                                           .message = slice_from_cstr(message)};
-    report(ctx, &finding);
+    warn(report, ctx, key, message);
 }
 
 static void check_addresses(const struct config *config, config_report_fn report, void *ctx)
 {
     check_address(&config->listen, "listen_ip", report, ctx);
     if (config->metrics.enabled && !config->metrics.endpoint_disabled) {
-        check_address(&config->metrics.listen, "extra_config.telemetry/metrics.listen_address",
-                      report, ctx);
+        check_address(&config->metrics.listen, LISTEN_ADDRESS, report, ctx);
+    }
+}
+
+/* ---- A board -------------------------------------------------------------------------------- */
+
+static void check_board_host(const struct config_host *host, const char *key,
+                             config_report_fn report, void *ctx)
+{
+    char message[320]; /* a name has 255 bytes at most (RFC 1035 section 2.3.4) */
+    uint32_t ip4 = 0;
+    if (slice_equal(host->name, SLICE_LIT("localhost")) ||
+        (address_ip4(host->name, &ip4) && ip4 >> 24 == 127u)) {
+        snprintf(message, sizeof(message), "%.*s is loopback: a board reaches nothing there",
+                 (int)host->authority.len, host->authority.ptr);
+        warn(report, ctx, key, message);
+    }
+}
+
+/* What app/ does with these addresses on a netif of its own (docs/PORTING.md). */
+static void check_board(const struct config *config, config_report_fn report, void *ctx)
+{
+    static const char closed[] = "loopback: a board closes this listener";
+    const struct config_metrics *metrics = &config->metrics;
+    if (config->listen.ip4 >> 24 == 127u) {
+        warn(report, ctx, "listen_ip", closed);
+    }
+    if (metrics->enabled && !metrics->endpoint_disabled && metrics->listen.ip4 >> 24 == 127u) {
+        warn(report, ctx, LISTEN_ADDRESS, closed);
+    }
+    for (size_t i = 0; i < config->host_count; i++) {
+        check_board_host(&config->hosts[i], "host", report, ctx);
+    }
+    if (config->influx.enabled) {
+        check_board_host(&config->influx.host, "extra_config.telemetry/influx.address", report,
+                         ctx);
     }
 }
 
@@ -71,14 +114,14 @@ static void say(void *ctx, const struct config_finding *finding)
     config_file_say(ctx, finding);
 }
 
-static int check_text(struct app *app, const char *path, struct out *out)
+static int check_text(struct app *app, const char *path, check_place_fn check_place, struct out *out)
 {
     struct config_source source;
     struct app_plan plan;
     if (!config_file_read(&source, path) || !config_file_load(app, &source, true)) {
         return 1;
     }
-    check_addresses(&app->config, say, &source);
+    check_place(&app->config, say, &source);
     int err = app_plan(app, &plan); /* said on stderr */
     out_text(out, path);
     out_text(out, err == LIMPET_OK ? ": ok\n" : ": does not fit\n");
@@ -126,7 +169,7 @@ static void put_failure(struct checker *checker, const char *message)
     put_finding(checker, &finding);
 }
 
-static int check_json(struct app *app, const char *path, struct out *out)
+static int check_json(struct app *app, const char *path, check_place_fn check_place, struct out *out)
 {
     struct config_source source = {0};
     struct checker checker = {.out = out, .environment = &source.environment};
@@ -141,7 +184,7 @@ static int check_json(struct app *app, const char *path, struct out *out)
         loaded = app_load(app, source.text, put_finding, &checker) == LIMPET_OK;
     }
     if (loaded) {
-        check_addresses(&app->config, put_finding, &checker);
+        check_place(&app->config, put_finding, &checker);
     }
     bool ok = loaded && app_plan(app, &plan) == LIMPET_OK;
     if (loaded && !ok) {
@@ -155,10 +198,12 @@ static int check_json(struct app *app, const char *path, struct out *out)
     return finish(out) && ok ? 0 : 1;
 }
 
-int check_run(struct app *app, const char *path, bool json)
+int check_run(struct app *app, const struct command_line *line)
 {
     char buffer[OUT_BUFFER_LEN];
     struct out out;
+    check_place_fn check_place = line->board ? check_board : check_addresses;
     out_init_flush(&out, buffer, sizeof(buffer), write_stdout, NULL);
-    return json ? check_json(app, path, &out) : check_text(app, path, &out);
+    return line->json ? check_json(app, line->config_path, check_place, &out)
+                      : check_text(app, line->config_path, check_place, &out);
 }

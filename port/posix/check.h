@@ -6,11 +6,10 @@
 #define LIMPET_POSIX_CHECK_H
 
 #include "app/app.h"
-
-#include <stdbool.h>
+#include "command_line.h"
 
 /* The exit status: 0, or 1 when the configuration is refused or cannot be read. `app` must be
  * zeroed and cannot be started afterwards. */
-int check_run(struct app *app, const char *path, bool json);
+int check_run(struct app *app, const struct command_line *line);
 
 #endif

@@ -2,7 +2,15 @@
 
 #include <string.h>
 
-enum option { OPTION_CONFIG, OPTION_DEBUG, OPTION_PORT, OPTION_STATE, OPTION_JSON, OPTION_HELP };
+enum option {
+    OPTION_CONFIG,
+    OPTION_DEBUG,
+    OPTION_PORT,
+    OPTION_STATE,
+    OPTION_JSON,
+    OPTION_BOARD,
+    OPTION_HELP
+};
 
 struct option_row {
     const char *short_name;
@@ -17,6 +25,7 @@ static const struct option_row options[] = {
     {"-p", "--port", OPTION_PORT, true},
     {"-s", "--state", OPTION_STATE, true},
     {"--json", "--json", OPTION_JSON, false},
+    {"--board", "--board", OPTION_BOARD, false},
     {"-h", "--help", OPTION_HELP, false},
 };
 
@@ -29,7 +38,7 @@ struct command_row {
 static const struct command_row commands[] = {
     {"run", COMMAND_RUN,
      1u << OPTION_CONFIG | 1u << OPTION_DEBUG | 1u << OPTION_PORT | 1u << OPTION_STATE},
-    {"check", COMMAND_CHECK, 1u << OPTION_CONFIG | 1u << OPTION_JSON},
+    {"check", COMMAND_CHECK, 1u << OPTION_CONFIG | 1u << OPTION_JSON | 1u << OPTION_BOARD},
     {"version", COMMAND_VERSION, 0},
     {"--version", COMMAND_VERSION, 0},
     {"help", COMMAND_HELP, 0},
@@ -39,7 +48,7 @@ static const struct command_row commands[] = {
 
 #define USAGE                                                                                      \
     "usage: limpetd run [-c FILE] [-d] [-p PORT] [-s DIR]\n"                                       \
-    "       limpetd check -c FILE [--json]\n"                                                     \
+    "       limpetd check -c FILE [--json] [--board]\n"                                           \
     "       limpetd version | help\n"
 
 const char *const command_line_usage = USAGE;
@@ -56,6 +65,7 @@ const char *const command_line_help =
     "options:\n"
     "  -c, --config FILE   the configuration; without it `run` uses a built-in quick start on\n"
     "                      127.0.0.1:8080 and 127.0.0.1:8090\n"
+    "      --board         `check`: for a board, whose network has no loopback\n"
     "  -d, --debug         log level DEBUG, and the endpoint /__debug/\n"
     "      --json          `check`: one JSON object on stdout, for machines\n"
     "  -p, --port PORT     the gateway's port, instead of the configuration's \"port\"\n"
@@ -164,6 +174,9 @@ static bool apply(struct command_line *line, enum option option, const char *val
         return true;
     case OPTION_JSON:
         line->json = true;
+        return true;
+    case OPTION_BOARD:
+        line->board = true;
         return true;
     case OPTION_STATE:
         line->state_path = value;

@@ -14,6 +14,7 @@ struct command_line {
     const char *state_path;  /* argv's; NULL: not given */
     bool debug;
     bool json;
+    bool board;
     uint16_t port; /* 0: not given */
     /* What is wrong when parsing failed: "unknown option", and the argument it is about (argv's, or
      * NULL). */

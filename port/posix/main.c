@@ -60,7 +60,7 @@ int main(int argc, char *argv[])
     case COMMAND_RUN:
         return run(&line, argc, argv);
     case COMMAND_CHECK:
-        return check_run(&app, line.config_path, line.json);
+        return check_run(&app, &line);
     case COMMAND_VERSION:
         return version();
     case COMMAND_HELP:

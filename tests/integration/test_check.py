@@ -336,6 +336,20 @@ def test_address_that_no_interface_has():
     assert done.returncode == 1 and "cannot listen on 192.0.2.1:8080" in done.stderr, done
 
 
+def test_board():
+    """On a board loopback is nowhere; its other addresses are not this host's affair."""
+    done, name = check(json.dumps(good()), "--board")
+    assert done.returncode == 0, done
+    for place in ("listen_ip", METRICS + ".listen_address"):
+        assert f"{name}: {place}: warning: loopback: a board closes this listener\n" in done.stderr, done
+    for place, host in (("host", "127.0.0.1:9000"), (INFLUX + ".address", "127.0.0.1:8086")):
+        assert f"{name}: {place}: warning: {host} is loopback: a board reaches nothing there\n" \
+            in done.stderr, done
+    elsewhere = json.dumps(good()).replace("127.0.0.1", "192.0.2.1")
+    done, name = check(elsewhere, "--board")
+    assert done.returncode == 0 and done.stderr == "", done
+
+
 def test_quickstart():
     done = lib.run("check", "--json", "-c", os.path.join(lib.ROOT, "port/posix/quickstart.json"))
     assert done.returncode == 0 and json.loads(done.stdout)["ok"], done

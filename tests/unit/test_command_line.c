@@ -38,7 +38,9 @@ static void test_good(void)
     CHECK(strcmp(line.config_path, "a.json") == 0 && line.debug && line.port == 1);
     CHECK(parse(&line, "check --config b.json"));
     CHECK(line.command == COMMAND_CHECK && strcmp(line.config_path, "b.json") == 0 && !line.json);
-    CHECK(parse(&line, "check --json -c b.json") && line.json);
+    CHECK(parse(&line, "check --json -c b.json") && line.json && !line.board);
+    CHECK(parse(&line, "check --board -c b.json") && line.board && !line.json);
+    CHECK(!parse(&line, "run --board -c b.json"));
     CHECK(parse(&line, "version") && line.command == COMMAND_VERSION);
     CHECK(parse(&line, "--version") && line.command == COMMAND_VERSION);
     CHECK(parse(&line, "help") && line.command == COMMAND_HELP);
