@@ -37,9 +37,8 @@ static bool finish(struct out *out)
 
 static void warn(config_report_fn report, void *ctx, const char *key, const char *message)
 {
-    const struct config_finding finding = {.kind = CONFIG_WARNING,
-                                           .path = slice_from_cstr(key),
-                                           .message = slice_from_cstr(message)};
+    const struct config_finding finding = {
+        .kind = CONFIG_WARNING, .path = slice_from_cstr(key), .message = slice_from_cstr(message)};
     report(ctx, &finding);
 }
 
@@ -114,7 +113,8 @@ static void say(void *ctx, const struct config_finding *finding)
     config_file_say(ctx, finding);
 }
 
-static int check_text(struct app *app, const char *path, check_place_fn check_place, struct out *out)
+static int check_text(struct app *app, const char *path, check_place_fn check_place,
+                      struct out *out)
 {
     struct config_source source;
     struct app_plan plan;
@@ -169,7 +169,8 @@ static void put_failure(struct checker *checker, const char *message)
     put_finding(checker, &finding);
 }
 
-static int check_json(struct app *app, const char *path, check_place_fn check_place, struct out *out)
+static int check_json(struct app *app, const char *path, check_place_fn check_place,
+                      struct out *out)
 {
     struct config_source source = {0};
     struct checker checker = {.out = out, .environment = &source.environment};

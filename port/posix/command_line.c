@@ -20,12 +20,9 @@ struct option_row {
 };
 
 static const struct option_row options[] = {
-    {"-c", "--config", OPTION_CONFIG, true},
-    {"-d", "--debug", OPTION_DEBUG, false},
-    {"-p", "--port", OPTION_PORT, true},
-    {"-s", "--state", OPTION_STATE, true},
-    {"--json", "--json", OPTION_JSON, false},
-    {"--board", "--board", OPTION_BOARD, false},
+    {"-c", "--config", OPTION_CONFIG, true},  {"-d", "--debug", OPTION_DEBUG, false},
+    {"-p", "--port", OPTION_PORT, true},      {"-s", "--state", OPTION_STATE, true},
+    {"--json", "--json", OPTION_JSON, false}, {"--board", "--board", OPTION_BOARD, false},
     {"-h", "--help", OPTION_HELP, false},
 };
 
@@ -48,7 +45,7 @@ static const struct command_row commands[] = {
 
 #define USAGE                                                                                      \
     "usage: limpetd run [-c FILE] [-d] [-p PORT] [-s DIR]\n"                                       \
-    "       limpetd check -c FILE [--json] [--board]\n"                                           \
+    "       limpetd check -c FILE [--json] [--board]\n"                                            \
     "       limpetd version | help\n"
 
 const char *const command_line_usage = USAGE;
