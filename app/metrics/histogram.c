@@ -197,7 +197,7 @@ static void merge_values(struct histogram *into, const struct histogram *from,
 {
     bool from_kept = from->count <= HISTOGRAM_KEPT;
     bool into_kept = into->count <= HISTOGRAM_KEPT;
-    bool fits = into->count + from->count <= HISTOGRAM_KEPT;
+    bool fits = into_kept && from_kept && into->count + from->count <= HISTOGRAM_KEPT;
     if (into_kept && !fits) {
         spill(into->slot, into->count, unit);
     }
@@ -309,12 +309,12 @@ static void compute_percentiles(const struct histogram *h, enum histogram_unit u
     }
     for (unsigned i = 0; i < METRICS_PERCENTILES; i++) {
         double position = shares[i] * ((double)h->count + 1.0);
-        uint32_t rank = (uint32_t)position;
         if (position < 1.0) {
             percentile[i] = walk_to(&walk, 1);
         } else if (position >= (double)h->count) {
             percentile[i] = walk_to(&walk, h->count);
         } else {
+            uint32_t rank = (uint32_t)position;
             double lower = walk_to(&walk, rank);
             double step = walk_to(&walk, rank + 1u) - lower;
             double part = (position - (double)rank) * step;

@@ -5,10 +5,10 @@
 
 #include "metrics/moments.h"
 
-#include <assert.h>
 #include <string.h>
 
 static uint32_t count_of(const struct histogram_slot *slot, unsigned bucket);
+static void set_halved(struct histogram_slot *slot, unsigned bucket, uint32_t count);
 static uint64_t bucket_low(unsigned bucket, enum histogram_unit unit);
 static uint64_t part_low(unsigned part, unsigned e);
 
@@ -52,7 +52,7 @@ static uint32_t count_of(const struct histogram_slot *slot, unsigned bucket)
 {
     uint32_t low = bucket == HISTOGRAM_NEGATIVE ? slot->negatives : slot->counts[bucket];
     unsigned i = find_carry(slot, bucket);
-    return i < slot->carries ? (uint32_t)slot->carry_high[i] << 16 | low : low;
+    return i < slot->carries ? ((uint32_t)slot->carry_high[i] << 16) + low : low;
 }
 
 /* False, and nothing changed: it needs a third byte and there is none left, or more. */
@@ -67,10 +67,6 @@ static bool set_count(struct histogram_slot *slot, unsigned bucket, uint32_t cou
         slot->carry_bucket[i] = (histogram_bucket)bucket;
         slot->carry_high[i] = (uint8_t)(count >> 16);
         slot->carries = (uint8_t)(i == slot->carries ? i + 1u : slot->carries) & 127u;
-    } else if (i < slot->carries) {
-        slot->carries = (slot->carries - 1u) & 127u;
-        slot->carry_bucket[i] = slot->carry_bucket[slot->carries];
-        slot->carry_high[i] = slot->carry_high[slot->carries];
     }
     return true;
 }
@@ -83,12 +79,26 @@ static void halve(struct histogram_slot *slot)
     for (unsigned i = 0; i <= HISTOGRAM_ORDERED; i++) {
         unsigned bucket = i == 0 ? HISTOGRAM_NEGATIVE : i - 1u;
         uint32_t count = count_of(slot, bucket) + rest;
-        bool fits = set_count(slot, bucket, count >> 1);
-        assert(fits);
-        (void)fits;
+        set_halved(slot, bucket, count >> 1);
         rest = count & 1u;
     }
     slot->halvings++;
+}
+
+/* A bucket without a third byte needs none now; one that no longer needs it gives it back. */
+static void set_halved(struct histogram_slot *slot, unsigned bucket, uint32_t count)
+{
+    unsigned i = find_carry(slot, bucket);
+    *low_word(slot, bucket) = (uint16_t)count;
+    if (i >= slot->carries) {
+        return;
+    }
+    slot->carry_high[i] = (uint8_t)(count >> 16);
+    if (slot->carry_high[i] == 0) {
+        slot->carries = (slot->carries - 1u) & 127u;
+        slot->carry_bucket[i] = slot->carry_bucket[slot->carries];
+        slot->carry_high[i] = slot->carry_high[slot->carries];
+    }
 }
 
 void histogram_carry_up(struct histogram_slot *slot, unsigned bucket)
@@ -193,7 +203,7 @@ double histogram_total_sum(const histogram_total *total, uint64_t count, enum hi
 
 static uint32_t pack_sum(uint64_t sum)
 {
-    unsigned more = sum >> 26 == 0 ? 0 : 38u - (unsigned)__builtin_clzll(sum);
+    unsigned more = sum < UINT64_C(1) << 26 ? 0 : 38u - (unsigned)__builtin_clzll(sum);
     return (uint32_t)(sum >> more) << 6 | more;
 }
 

@@ -44,6 +44,9 @@ double moments_mean(const struct wide *sum, uint32_t count)
 double moments_variance(const struct wide *sum, const struct wide *squares, uint32_t count)
 {
     assert(count > 0);
+    if (count == 1) {
+        return 0;
+    }
     struct wide size = magnitude(sum);
     double rest;
     uint64_t q = divide_to_nearest(&size, count, &rest);

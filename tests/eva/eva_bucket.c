@@ -1,8 +1,13 @@
 /* The bucket of every value lies in the table: every unit, each value that a histogram keeps, taken
  * in sixteenths of octaves, the last in 32 parts (M1's buckets follow a curve that ends close to
- * the next bucket). This is the contract that takes the function's place in the other drivers. */
+ * the next bucket). And what stands for the values of each bucket is a number below 1e19, whatever
+ * minimum and maximum are. These are the contracts that take the functions' place in the other
+ * drivers (states.h). */
 #include "eva.h"
-#include "metrics/histogram.h"
+
+#include "metrics/histogram_large.c"
+#include "metrics/histogram_small.c"
+#include "metrics/moments.c"
 
 #include <assert.h>
 
@@ -33,8 +38,19 @@ static void check_octave(unsigned e)
     }
 }
 
+static void check_bucket(unsigned bucket, enum histogram_unit unit)
+{
+    double value = histogram_bucket_value(bucket, unit, any_i64(), any_i64());
+    assert(value >= -1e19 && value <= 1e19);
+}
+
 int main(void)
 {
+    /*@ loop unroll 2100; */
+    for (unsigned bucket = 0; bucket <= HISTOGRAM_NEGATIVE; bucket++) {
+        check_bucket(bucket, HISTOGRAM_BYTES);
+        check_bucket(bucket, HISTOGRAM_NS);
+    }
     check_values(0, 0);
     check_values(1, 1);
     /*@ loop unroll 64; */
