@@ -20,6 +20,7 @@
 #define KIND_MASK UINT32_C(0xFF000000)
 #define COUNTERS_LEN ((5u + JOURNAL_DROPS) * 8u)
 #define DATE_LEN 8u
+#define PIECE_LEN 64u /* a record is programmed in such pieces */
 
 struct entry {
     uint32_t kind;
@@ -37,7 +38,12 @@ static bool next_entry(const struct journal *j, struct journal_cursor *cursor, s
                        uint32_t *at);
 static void read_sector(struct journal *j, uint32_t sector, bool *clean);
 static bool is_erased(const struct journal *j, uint32_t sector, uint32_t at);
-static bool append(struct journal *j, uint32_t kind, uint64_t seq, struct slice bytes);
+static bool append(struct journal *j, const struct entry *what, journal_write_fn write, void *ctx);
+static bool append_bytes(struct journal *j, uint32_t kind, uint64_t seq, const uint8_t *bytes,
+                         size_t len);
+static void write_bytes(void *ctx, struct out *out);
+static int add_crc(void *ctx, const char *bytes, size_t len);
+static int program_piece(void *ctx, const char *bytes, size_t len);
 static bool begin_sector(struct journal *j);
 static bool put_counters(struct journal *j);
 static bool program(struct journal *j, const void *bytes, size_t len);
@@ -249,22 +255,32 @@ int journal_read(const struct journal *j, const struct journal_record *record, v
     return LIMPET_OK;
 }
 
+size_t journal_peek(const struct journal *j, const struct journal_record *record, void *place,
+                    size_t len)
+{
+    size_t count = record->len < len ? record->len : len;
+    return j->storage->read(j->storage->ctx, record->at, place, count) ? count : 0;
+}
+
 /* ---- Writing ----------------------------------------------------------------------------------
  */
 
-void journal_append(struct journal *j, uint64_t seq, struct slice record)
+bool journal_append(struct journal *j, uint64_t seq, size_t len, journal_write_fn write, void *ctx)
 {
     if (j->storage == NULL) {
-        return;
+        return false;
     }
+    const struct entry what = {.kind = KIND_RECORD, .len = (uint32_t)len, .seq = seq};
     /* Not before: a sector that begins with this record says what was before it. */
-    if (append(j, KIND_RECORD, seq, record)) {
+    bool appended = len < ~KIND_MASK && append(j, &what, write, ctx);
+    if (appended) {
         j->records++;
     } else {
         j->failures++;
     }
     j->counters.produced = seq > j->counters.produced ? seq : j->counters.produced;
     journal_sync(j);
+    return appended;
 }
 
 void journal_append_date(struct journal *j, const struct journal_date *date)
@@ -274,7 +290,7 @@ void journal_append_date(struct journal *j, const struct journal_date *date)
         return;
     }
     put_u64(bytes, (uint64_t)date->start_unix_ns);
-    if (!append(j, KIND_DATE, date->boot, slice_of((const char *)bytes, sizeof bytes))) {
+    if (!append_bytes(j, KIND_DATE, date->boot, bytes, sizeof bytes)) {
         j->failures++;
     }
 }
@@ -308,28 +324,60 @@ static bool put_counters(struct journal *j)
     for (size_t i = 0; i < JOURNAL_DROPS; i++) {
         put_u64(bytes + 40 + 8 * i, j->counters.dropped[i]);
     }
-    return append(j, KIND_COUNTERS, 0, slice_of((const char *)bytes, sizeof bytes));
+    return append_bytes(j, KIND_COUNTERS, 0, bytes, sizeof bytes);
 }
 
-static bool append(struct journal *j, uint32_t kind, uint64_t seq, struct slice bytes)
+static bool append_bytes(struct journal *j, uint32_t kind, uint64_t seq, const uint8_t *bytes,
+                         size_t len)
+{
+    const struct entry what = {.kind = kind, .len = (uint32_t)len, .seq = seq};
+    struct slice slice = slice_of((const char *)bytes, len);
+    return append(j, &what, write_bytes, &slice);
+}
+
+static void write_bytes(void *ctx, struct out *out)
+{
+    const struct slice *bytes = ctx;
+    out_put(out, *bytes);
+}
+
+/* The head holds the CRC and comes first: the bytes are written twice. */
+static bool append(struct journal *j, const struct entry *what, journal_write_fn write, void *ctx)
 {
     static const uint8_t padding[4] = {0};
     uint32_t sector_len = j->storage->sector_len;
     size_t first_len = HEAD_LEN + ENTRY_LEN + COUNTERS_LEN;
-    size_t need = ENTRY_LEN + ((bytes.len + 3u) & ~(size_t)3u);
-    if (bytes.len >= ~KIND_MASK || need > sector_len - first_len) {
-        return false;
-    }
-    if (need > sector_len - j->at && !begin_sector(j)) {
+    size_t need = ENTRY_LEN + ((what->len + 3u) & ~(size_t)3u);
+    if (need > sector_len - first_len || (need > sector_len - j->at && !begin_sector(j))) {
         return false;
     }
     uint8_t head[ENTRY_LEN];
-    put_u32(head + 4, kind | (uint32_t)bytes.len);
-    put_u64(head + 8, seq);
+    char piece[PIECE_LEN];
+    struct out out;
+    put_u32(head + 4, what->kind | what->len);
+    put_u64(head + 8, what->seq);
     uint32_t crc = crc32_update(0, head + 4, sizeof head - 4);
-    put_u32(head, crc32_update(crc, bytes.ptr, bytes.len));
-    return program(j, head, sizeof head) && program(j, bytes.ptr, bytes.len) &&
-           program(j, padding, need - ENTRY_LEN - bytes.len);
+    out_init_flush(&out, NULL, 0, add_crc, &crc);
+    write(ctx, &out);
+    put_u32(head, crc);
+    if (!program(j, head, sizeof head)) {
+        return false;
+    }
+    out_init_flush(&out, piece, sizeof piece, program_piece, j);
+    write(ctx, &out);
+    return out_finish(&out) == LIMPET_OK && program(j, padding, need - ENTRY_LEN - what->len);
+}
+
+static int add_crc(void *ctx, const char *bytes, size_t len)
+{
+    uint32_t *crc = ctx;
+    *crc = crc32_update(*crc, bytes, len);
+    return LIMPET_OK;
+}
+
+static int program_piece(void *ctx, const char *bytes, size_t len)
+{
+    return program(ctx, bytes, len) ? LIMPET_OK : LIMPET_ERR_IO;
 }
 
 /* The next one in rotation. Erased for certain first, or an old entry could stand behind a new one;

@@ -12,6 +12,7 @@
 #define LIMPET_INFLUX_JOURNAL_H
 
 #include "base/err.h"
+#include "base/out.h"
 #include "base/slice.h"
 #include "port/port.h"
 
@@ -77,9 +78,17 @@ bool journal_next_date(const struct journal *journal, struct journal_cursor *cur
 LIMPET_WARN_UNUSED
 int journal_read(const struct journal *journal, const struct journal_record *record, void *place);
 
-/* A new window, and everything before it: is in storage for certain when this returns, or counts in
- * `failures`. */
-void journal_append(struct journal *journal, uint64_t seq, struct slice record);
+/* The first `len` bytes of it, or all when it is shorter; returns how many, 0 when it cannot be
+ * read. journal_next has seen that the record is whole. */
+size_t journal_peek(const struct journal *journal, const struct journal_record *record, void *place,
+                    size_t len);
+
+/* Writes the bytes of a record, the same at each call. */
+typedef void (*journal_write_fn)(void *ctx, struct out *out);
+/* A new window of `len` bytes, and everything before it: is in storage for certain when this
+ * returns, or counts in `failures` (false: the record is not there, or there is no storage). */
+bool journal_append(struct journal *journal, uint64_t seq, size_t len, journal_write_fn write,
+                    void *ctx);
 /* Before the first use of such a date; then journal_sync. */
 void journal_append_date(struct journal *journal, const struct journal_date *date);
 /* The counters have moved. Not synced: the next record does that. When a cut loses it, windows are

@@ -33,6 +33,8 @@ static double get_double(struct record_iter *iter);
 static uint32_t get_crc(const uint8_t *at);
 
 /* Positions of InfluxDB's percentiles in metrics_summary.percentile: all but the last (0.999). */
+/* The longest numbers of a window and a boot have 10 and 5 bytes. */
+_Static_assert(RECORD_PEEK_LEN >= RECORD_HEAD_LEN + 15u + RECORD_CRC_LEN, "record_peek reads both");
 _Static_assert(RECORD_PERCENTILES + 1 ==
                    sizeof((struct metrics_summary *)0)->percentile / sizeof(double),
                "the summary holds InfluxDB's percentiles and 0.999");
@@ -221,6 +223,17 @@ int record_open(struct slice record, struct record_info *info, struct record_ite
     }
     record_read(record, info, iter);
     return LIMPET_OK;
+}
+
+bool record_peek(struct slice first, struct record_info *info)
+{
+    struct record_iter iter;
+    if (first.len < RECORD_HEAD_LEN + 2u + RECORD_CRC_LEN ||
+        (uint8_t)first.ptr[0] != RECORD_VERSION) {
+        return false;
+    }
+    record_read(first, info, &iter);
+    return true;
 }
 
 void record_read(struct slice record, struct record_info *info, struct record_iter *iter)

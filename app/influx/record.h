@@ -66,6 +66,11 @@ struct record_iter {
 /* LIMPET_ERR_SYNTAX: not a record (version, CRC, length). */
 LIMPET_WARN_UNUSED
 int record_open(struct slice record, struct record_info *info, struct record_iter *iter);
+/* The same from its first bytes alone, of a record whose bytes are known to be whole. False: not
+ * one. */
+#define RECORD_PEEK_LEN 32u
+LIMPET_WARN_UNUSED
+bool record_peek(struct slice first, struct record_info *info);
 /* The same for one that record_open has accepted or record_encode made: reads its head only. */
 void record_read(struct slice record, struct record_info *info, struct record_iter *iter);
 /* Next entry; kind RECORD_END at the end. A record that record_open accepted is well formed. */

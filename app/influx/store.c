@@ -2,40 +2,21 @@
 
 #include "base/crc.h"
 #include "influx/lines.h"
+#include "influx/store_parts.h"
 
 #include <assert.h>
 #include <string.h>
 
-#define S_NS ((int64_t)LIMPET_S_TO_NS(1))
-
 _Static_assert((size_t)STORE_DROPS <= JOURNAL_DROPS, "storage counts every reason");
-
-/* Records that follow each other, all of one start and without a date. */
-struct group {
-    struct spool_cursor from; /* before the first */
-    uint32_t boot;
-    size_t count;
-    uint64_t first_ns; /* since its start */
-    uint64_t last_ns;
-};
 
 static uint32_t fingerprint(const struct metrics *metrics);
 static void restore(struct store *s);
-static size_t restore_record(struct store *s, const struct journal_record *record,
-                             uint64_t *last_seq);
-static void restore_dates(struct store *s);
-static void date_waiting(struct store *s);
-static struct spool_cursor behind_dated(const struct store *s);
-static bool next_group(const struct store *s, struct spool_cursor *cursor, struct group *group);
-static int64_t estimate_start(const struct store *s, const struct group *group);
-static void date_group(struct store *s, const struct group *group, int64_t start_unix_ns);
-static struct record_info info_of(struct slice record);
-static void date_window(struct store *s, struct record_info *info);
-static void commit(struct store *s, struct slice record);
+static bool keep(struct store *s, const struct record_info *info, size_t len, bool in_flight,
+                 size_t *left);
+static void keep_in_ram(struct store *s, const struct record_info *info, size_t len, size_t *left);
+static void write_bytes(void *ctx, struct out *out);
+static size_t count_undated(const struct store *s);
 static void pop(struct store *s, size_t count);
-static void count_dropped(struct store *s, size_t count, enum store_drop why);
-static void note(struct store *s);
-static void watch_storage(struct store *s, uint64_t failures_before);
 static void log_waiting(struct store *s, const char *where);
 
 /* ---- Life cycle -------------------------------------------------------------------------------
@@ -60,24 +41,26 @@ void store_open(struct store *s, const struct port_storage *storage, bool drop_e
         journal_open(&s->journal, storage, fingerprint(s->metrics));
         restore(s);
     }
+    s->windows_waiting = store_count(s);
 }
 
 void store_close(struct store *s)
 {
-    note(s);
+    store_note(s);
     journal_sync(&s->journal);
     size_t left = store_count(s);
     if (left > 0 && s->journal.storage != NULL) {
         log_waiting(s, " left in storage for the next start");
     } else if (left > 0) {
         spool_init(&s->spool);
-        count_dropped(s, left, STORE_DROP_STOPPED);
+        store_count_dropped(s, left, STORE_DROP_STOPPED);
     }
+    s->windows_waiting = store_count(s);
 }
 
 size_t store_count(const struct store *s)
 {
-    return spool_count(&s->spool);
+    return spool_count(&s->spool) + s->stored;
 }
 
 uint64_t store_unix_s(const struct store *s, uint64_t now_ns)
@@ -116,78 +99,29 @@ static uint32_t fingerprint(const struct metrics *metrics)
 
 static void restore(struct store *s)
 {
-    const struct journal_counters *was = &s->journal.counters;
-    struct journal_cursor cursor = {0};
-    struct journal_record record;
-    uint64_t last_seq = 0;
-    size_t left = 0;
-    s->boot = (uint32_t)was->boots + 1u;
-    if ((int64_t)was->last_stamp_s > s->last_stamp_s) {
-        s->last_stamp_s = (int64_t)was->last_stamp_s;
+    const struct journal_counters was = s->journal.counters;
+    s->boot = (uint32_t)was.boots + 1u;
+    if ((int64_t)was.last_stamp_s > s->last_stamp_s) {
+        s->last_stamp_s = (int64_t)was.last_stamp_s;
     }
-    while (journal_next(&s->journal, &cursor, &record)) {
-        left += restore_record(s, &record, &last_seq);
-    }
-    restore_dates(s);
-    s->windows_written = was->written;
+    s->windows_written = was.written;
     for (size_t i = 0; i < STORE_DROPS; i++) {
-        s->dropped[i] = was->dropped[i];
-        s->windows_dropped += was->dropped[i];
+        s->dropped[i] = was.dropped[i];
+        s->windows_dropped += was.dropped[i];
     }
-    if (left > 0) {
-        count_dropped(s, left, STORE_DROP_MEMORY);
-    }
+    waiting_find(s);
     uint64_t known = s->windows_written + s->windows_dropped + store_count(s);
-    s->windows_produced = was->produced > known ? was->produced : known;
+    s->windows_produced = was.produced > known ? was.produced : known;
     if (s->windows_produced > known) {
-        count_dropped(s, (size_t)(s->windows_produced - known), STORE_DROP_STORAGE);
+        store_count_dropped(s, (size_t)(s->windows_produced - known), STORE_DROP_STORAGE);
     }
+    waiting_refill(s);
+    store_restore_stamps(s);
     log_waiting(s, " found in storage");
-    note(s);
+    store_note(s);
 }
 
-/* Nothing of it is taken on trust: what is not the record of its number is not there. A date before
- * the build is of a clock that was wrong. Returns how many older ones left memory for it. */
-static size_t restore_record(struct store *s, const struct journal_record *record,
-                             uint64_t *last_seq)
-{
-    struct record_info info;
-    struct record_iter iter;
-    size_t left = 0;
-    char *place = spool_reserve(&s->spool, record->len, &left);
-    if (place == NULL || journal_read(&s->journal, record, place) != LIMPET_OK) {
-        return left;
-    }
-    struct slice bytes = slice_of(place, record->len);
-    if (record_open(bytes, &info, &iter) != LIMPET_OK || info.seq != record->seq ||
-        info.seq <= *last_seq || (info.dated && info.unix_ns < LIMPET_BUILD_UNIX_S * S_NS)) {
-        return left;
-    }
-    *last_seq = info.seq;
-    int64_t stamp_s = info.unix_ns / S_NS;
-    s->last_stamp_s = stamp_s > s->last_stamp_s ? stamp_s : s->last_stamp_s;
-    commit(s, bytes);
-    return left;
-}
-
-/* Those that were given late, by an earlier start. */
-static void restore_dates(struct store *s)
-{
-    struct journal_cursor in_journal = {0};
-    struct journal_date date;
-    while (journal_next_date(&s->journal, &in_journal, &date)) {
-        struct spool_cursor cursor = {0};
-        struct group group;
-        while (next_group(s, &cursor, &group)) {
-            if (group.boot == date.boot) {
-                date_group(s, &group, date.start_unix_ns);
-            }
-        }
-    }
-}
-
-/* The numbers as they are now. */
-static void note(struct store *s)
+void store_note(struct store *s)
 {
     struct slice oldest;
     struct spool_cursor cursor = {0};
@@ -202,22 +136,14 @@ static void note(struct store *s)
         return;
     }
     if (spool_next(&s->spool, &cursor, &oldest)) {
-        now.left_seq = info_of(oldest).seq - 1;
+        now.left_seq = waiting_info(oldest).seq - 1;
     }
     memcpy(now.dropped, s->dropped, sizeof s->dropped);
     journal_note(&s->journal, &now);
+    waiting_check(s);
 }
 
-static struct record_info info_of(struct slice record)
-{
-    struct record_info info;
-    struct record_iter iter;
-    record_read(record, &info, &iter);
-    return info;
-}
-
-/* One line when it begins to fail, one when it works again. */
-static void watch_storage(struct store *s, uint64_t failures_before)
+void store_watch_storage(struct store *s, uint64_t failures_before)
 {
     bool failing = s->journal.failures > failures_before;
     if (failing != s->storage_failing) {
@@ -228,166 +154,75 @@ static void watch_storage(struct store *s, uint64_t failures_before)
     }
 }
 
-/* ---- Dates ------------------------------------------------------------------------------------
- */
-
-void store_set_clock(struct store *s, uint64_t now_ns, int64_t unix_ns)
-{
-    if (unix_ns == 0 || s->boot == 0) {
-        return;
-    }
-    s->start_unix_ns = unix_ns - (int64_t)(now_ns - s->start_ns);
-    if (!s->clock_known) {
-        s->clock_known = true;
-        date_waiting(s);
-    }
-}
-
-/* The window that closes now. Whole seconds are sent, so that is the step that keeps stamps apart.
- */
-static void date_window(struct store *s, struct record_info *info)
-{
-    uint64_t close_ns = metrics_window(s->metrics)->close_ns;
-    uint64_t mono_ns = close_ns > s->start_ns ? close_ns - s->start_ns : 0;
-    uint64_t least_ns = s->last_mono_ns + LIMPET_S_TO_NS(1);
-    info->dated = s->clock_known;
-    if (!info->dated) {
-        bool first = s->last_mono_ns == 0;
-        info->mono_ns = first || mono_ns >= least_ns ? mono_ns : least_ns;
-        s->last_mono_ns = info->mono_ns;
-        return;
-    }
-    info->unix_ns = s->start_unix_ns + (int64_t)mono_ns;
-    if (info->unix_ns / S_NS <= s->last_stamp_s) {
-        info->unix_ns = (s->last_stamp_s + 1) * S_NS;
-    }
-    s->last_stamp_s = info->unix_ns / S_NS;
-}
-
-/* The clock has become known. */
-static void date_waiting(struct store *s)
-{
-    uint64_t failures = s->journal.failures;
-    struct spool_cursor cursor = behind_dated(s);
-    struct group group;
-    while (next_group(s, &cursor, &group)) {
-        bool own = group.boot == s->boot;
-        if (!own && s->drop_estimated) {
-            continue;
-        }
-        int64_t start_ns = own ? s->start_unix_ns : estimate_start(s, &group);
-        int64_t least_ns = (s->last_stamp_s + 1) * S_NS - (int64_t)group.first_ns;
-        start_ns = start_ns > least_ns ? start_ns : least_ns;
-        const struct journal_date date = {group.boot, start_ns};
-        journal_append_date(&s->journal, &date);
-        date_group(s, &group, start_ns);
-        s->windows_estimated += own ? 0 : group.count;
-    }
-    journal_sync(&s->journal);
-    watch_storage(s, failures);
-}
-
-/* A window without a date before one that has one: storage has lost the date that it was sent with.
- * It gets no other. */
-static struct spool_cursor behind_dated(const struct store *s)
-{
-    struct spool_cursor cursor = {0};
-    struct spool_cursor behind = cursor;
-    struct slice record;
-    while (spool_next(&s->spool, &cursor, &record)) {
-        behind = info_of(record).dated ? cursor : behind;
-    }
-    return behind;
-}
-
-/* The next records without a date; `cursor` goes behind them. */
-static bool next_group(const struct store *s, struct spool_cursor *cursor, struct group *group)
-{
-    struct spool_cursor next = *cursor;
-    struct slice record;
-    *group = (struct group){0};
-    while (spool_next(&s->spool, &next, &record)) {
-        const struct record_info info = info_of(record);
-        bool undated = !info.dated;
-        if (group->count > 0 && (!undated || info.boot != group->boot)) {
-            break;
-        }
-        if (undated && group->count == 0) {
-            *group = (struct group){.from = *cursor, .boot = info.boot, .first_ns = info.mono_ns};
-        }
-        group->last_ns = info.mono_ns;
-        group->count += undated ? 1 : 0;
-        *cursor = next;
-    }
-    return group->count > 0;
-}
-
-/* When the start of the group was, if each start ended a second before the next one began. */
-static int64_t estimate_start(const struct store *s, const struct group *group)
-{
-    int64_t start_ns = s->start_unix_ns;
-    struct spool_cursor cursor = group->from;
-    struct group next;
-    while (next_group(s, &cursor, &next) && next.boot != s->boot) {
-        start_ns -= (int64_t)next.last_ns + S_NS;
-    }
-    return start_ns;
-}
-
-static void date_group(struct store *s, const struct group *group, int64_t start_unix_ns)
-{
-    struct spool_cursor cursor = group->from;
-    struct slice record;
-    for (size_t i = 0; i < group->count && spool_next(&s->spool, &cursor, &record); i++) {
-        const struct record_info info = info_of(record);
-        assert(!info.dated);
-        int64_t unix_ns = start_unix_ns + (int64_t)info.mono_ns;
-        record_set_date(spool_writable(&s->spool, record), record.len, unix_ns);
-        s->last_stamp_s = unix_ns / S_NS > s->last_stamp_s ? unix_ns / S_NS : s->last_stamp_s;
-    }
-}
-
 /* ---- In and out -------------------------------------------------------------------------------
  */
 
-/* Counted first, then written in place: a record lies in one piece. What is in flight stays, else a
- * server that is slower than the windows come would never get a write to its end. */
+/* What is in flight stays, else a server that is slower than the windows come would never get a
+ * write to its end. */
 size_t store_add(struct store *s, bool in_flight)
 {
     struct record_info info = {.seq = ++s->windows_produced, .boot = s->boot};
     uint64_t failures = s->journal.failures;
     struct out out;
     size_t left = 0;
-    char *place = NULL;
-    date_window(s, &info);
+    store_date_window(s, &info);
     out_init_count(&out);
     record_encode(&out, s->metrics, &info);
     size_t len = (size_t)out.total;
-    if (!in_flight || spool_has_room(&s->spool, len)) {
-        place = spool_reserve(&s->spool, len, &left);
+    bool too_long = len > SPOOL_RECORD_LEN_MAX;
+    bool kept = !too_long && keep(s, &info, len, in_flight, &left);
+    if (!kept) {
+        store_count_dropped(s, 1, too_long ? STORE_DROP_TOO_LONG : STORE_DROP_MEMORY);
     }
-    if (left > 0) {
-        count_dropped(s, left, STORE_DROP_MEMORY);
+    if (!kept || left > 0) {
+        store_note(s);
     }
-    if (place == NULL) {
-        count_dropped(s, 1, len > SPOOL_RECORD_LEN_MAX ? STORE_DROP_TOO_LONG : STORE_DROP_MEMORY);
-        note(s);
-        return left;
-    }
-    out_init(&out, place, len);
-    record_encode(&out, s->metrics, &info);
-    assert(out_err(&out) == LIMPET_OK);
-    commit(s, slice_of(place, len));
-    journal_append(&s->journal, info.seq, slice_of(place, len));
-    if (left > 0) {
-        note(s);
-    }
-    watch_storage(s, failures);
+    store_watch_storage(s, failures);
+    s->windows_waiting = store_count(s);
     return left;
 }
 
-/* It stands in the place that was reserved. */
-static void commit(struct store *s, struct slice record)
+/* In RAM while nothing older waits in storage only, else in storage. Where that takes nothing,
+ * RAM's oldest leave. */
+static bool keep(struct store *s, const struct record_info *info, size_t len, bool in_flight,
+                 size_t *left)
+{
+    bool room = s->stored == 0 && spool_has_room(&s->spool, len);
+    if (!room && waiting_add(s, info, len)) {
+        return true;
+    }
+    if (!room && (s->stored > 0 || in_flight)) {
+        return false;
+    }
+    keep_in_ram(s, info, len, left);
+    return true;
+}
+
+/* Written in its place: a record lies in one piece. */
+static void keep_in_ram(struct store *s, const struct record_info *info, size_t len, size_t *left)
+{
+    char *place = spool_reserve(&s->spool, len, left);
+    struct slice record = slice_of(place, len);
+    struct out out;
+    if (*left > 0) {
+        store_count_dropped(s, *left, STORE_DROP_MEMORY);
+    }
+    out_init(&out, place, len);
+    record_encode(&out, s->metrics, info);
+    assert(out_err(&out) == LIMPET_OK);
+    store_commit(s, record);
+    s->newest_seq = info->seq;
+    (void)journal_append(&s->journal, info->seq, len, write_bytes, &record);
+    waiting_check(s);
+}
+
+static void write_bytes(void *ctx, struct out *out)
+{
+    const struct slice *bytes = ctx;
+    out_put(out, *bytes);
+}
+
+void store_commit(struct store *s, struct slice record)
 {
     struct lines lines;
     uint64_t len = 0;
@@ -397,19 +232,26 @@ static void commit(struct store *s, struct slice record)
 
 bool store_ready(struct store *s, size_t *left)
 {
-    struct slice record;
-    size_t undated = 0;
+    size_t undated = s->clock_known ? count_undated(s) : 0;
     *left = 0;
-    for (struct spool_cursor cursor = {0}; s->clock_known; undated++) {
-        if (!spool_next(&s->spool, &cursor, &record) || info_of(record).dated) {
-            break;
-        }
-    }
-    if (undated > 0) {
+    while (undated > 0) {
         store_drop(s, undated, STORE_DROP_UNDATED);
-        *left = undated;
+        *left += undated;
+        undated = count_undated(s);
     }
     return s->clock_known && store_count(s) > 0;
+}
+
+/* Of the oldest ones, how many; RAM's only. */
+static size_t count_undated(const struct store *s)
+{
+    struct spool_cursor cursor = {0};
+    struct slice record;
+    size_t count = 0;
+    while (spool_next(&s->spool, &cursor, &record) && !waiting_info(record).dated) {
+        count++;
+    }
+    return count;
 }
 
 static void pop(struct store *s, size_t count)
@@ -417,36 +259,41 @@ static void pop(struct store *s, size_t count)
     for (size_t i = 0; i < count; i++) {
         spool_pop(&s->spool);
     }
+    waiting_refill(s);
 }
 
 void store_written(struct store *s, size_t count)
 {
     pop(s, count);
     s->windows_written += count;
-    note(s);
+    store_note(s);
+    s->windows_waiting = store_count(s);
 }
 
 void store_drop(struct store *s, size_t count, enum store_drop why)
 {
     pop(s, count);
-    count_dropped(s, count, why);
-    note(s);
+    store_count_dropped(s, count, why);
+    store_note(s);
+    s->windows_waiting = store_count(s);
 }
 
 size_t store_failed(struct store *s, size_t count, uint64_t buffer_size)
 {
     size_t left = spool_limit_failed(&s->spool, count, buffer_size);
     if (left > 0) {
-        count_dropped(s, left, STORE_DROP_NO_BUFFER);
-        note(s);
+        waiting_refill(s);
+        store_count_dropped(s, left, STORE_DROP_NO_BUFFER);
+        store_note(s);
     }
+    s->windows_waiting = store_count(s);
     return left;
 }
 
-static void count_dropped(struct store *s, size_t count, enum store_drop why)
+void store_count_dropped(struct store *s, size_t count, enum store_drop why)
 {
     static const char *const texts[STORE_DROPS] = {
-        [STORE_DROP_MEMORY] = "the buffer's memory is full",
+        [STORE_DROP_MEMORY] = "the buffer is full",
         [STORE_DROP_NO_BUFFER] = "buffer_size allows no more failed datapoints",
         [STORE_DROP_REFUSED] = "InfluxDB will never take it",
         [STORE_DROP_STORAGE] = "the restart did not find its record, or the endpoints are others",

@@ -2,8 +2,9 @@
  * restarts.
  *
  * store_add() turns the window that has just closed into one compact record in RAM (influx/spool)
- * and in storage (influx/journal), where there is one. produced = written + dropped + waiting, at
- * every moment and over all starts.
+ * and in storage (influx/journal), where there is one. When RAM is full it waits in storage only,
+ * until there is room; when that is full too its log comes round, and the oldest of those are lost.
+ * produced = written + dropped + waiting, at every moment and over all starts.
  *
  * Every window gets one date, before it is sent, and keeps it. With the wall clock known that is
  * its close time; windows that closed before are dated from the monotonic clock when it becomes
@@ -24,7 +25,7 @@
 
 /* Why a window was lost. */
 enum store_drop {
-    STORE_DROP_MEMORY,    /* the spool was full: the oldest left */
+    STORE_DROP_MEMORY,    /* RAM and storage were full: the oldest left, or came not in */
     STORE_DROP_NO_BUFFER, /* a failed delivery, and buffer_size allows no more */
     STORE_DROP_REFUSED,   /* InfluxDB will never take it */
     STORE_DROP_STOPPED,   /* still waiting at the end of a stop, and no storage to wait in */
@@ -39,7 +40,11 @@ struct store {
     const struct metrics *metrics;
     struct log *log;
     struct spool spool;
-    struct journal journal; /* the same windows in storage, when there is one */
+    struct journal journal;     /* the same windows in storage, when there is one, and newer ones */
+    size_t stored;              /* windows in storage only: newer ones than RAM's newest */
+    uint64_t newest_seq;        /* of RAM's newest, when there are such */
+    struct journal_cursor tail; /* in storage, before the first of them */
+    uint64_t tail_erased;       /* journal.erased when `tail` and `stored` were right */
     bool drop_estimated;
     bool clock_known;
     bool storage_failing;  /* as was last logged */
@@ -51,6 +56,7 @@ struct store {
     uint64_t windows_produced;
     uint64_t windows_written;
     uint64_t windows_dropped;
+    size_t windows_waiting;        /* store_count(), for /__stats/ */
     uint64_t windows_estimated;    /* got an estimated date, since the start */
     uint64_t dropped[STORE_DROPS]; /* of windows_dropped */
 };

@@ -27,7 +27,7 @@ static const struct metrics_value values[] = {
     COUNTER("storage_erased_ever", store.journal.sector_order),
     COUNTER("storage_records", store.journal.records),
     GAUGE("storage_sectors", store.journal.sector_count),
-    GAUGE("windows_buffered", store.spool.count),
+    GAUGE("windows_buffered", store.windows_waiting),
     COUNTER("windows_dropped", store.windows_dropped),
     COUNTER("windows_estimated", store.windows_estimated),
     COUNTER("windows_produced", store.windows_produced),

@@ -8,8 +8,10 @@
 
 #include "port/port.h"
 
+#ifndef FLASH_SECTOR_LEN
 #define FLASH_SECTOR_LEN 32768u
 #define FLASH_SECTORS 80u
+#endif
 
 struct fake_flash {
     bool failing;  /* every program and erase is refused */

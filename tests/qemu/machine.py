@@ -195,7 +195,7 @@ class Machine:
                  "-monitor", f"unix:{self.monitor_path},server,nowait", *extra],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         if wait:
-            self.wait_ready()
+            self.wait_ready_or_close()
 
     def write_image(self, config):
         if isinstance(config, bytes):
@@ -236,6 +236,14 @@ class Machine:
                 return False
         self.wait_console("READY")
         wait_until(answers, f"a complete answer of /__stats/; the console:\n{self.console()}")
+
+    def wait_ready_or_close(self):
+        try:
+            self.wait_ready()
+        except BaseException:
+            print(self.console())
+            self.close()
+            raise
 
     # -- Console, monitor, end --
 

@@ -582,7 +582,7 @@ static void test_full_in_flight(void)
         close_running_window();
     }
     CHECK(!f->canceled && writer.state == WRITER_SENDING);
-    CHECK(logged("1 window dropped: the buffer's memory is full"));
+    CHECK(logged("1 window dropped: the buffer is full"));
     fake_call_answer(f, 204, "", "", true);
     CHECK_EQ_UINT(writer.store.windows_written, in_flight);
     answer_next(503, "Retry-After: 9999\n", "");

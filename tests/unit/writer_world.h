@@ -161,7 +161,8 @@ static inline void check_writer(void)
     CHECK_EQ_UINT(writer.store.windows_produced, window_count);
     CHECK_EQ_UINT(writer.store.windows_produced,
                   writer.store.windows_written + writer.store.windows_dropped +
-                      spool_count(&writer.store.spool));
+                      store_count(&writer.store));
+    CHECK_EQ_UINT(writer.store.windows_waiting, store_count(&writer.store));
     uint64_t dropped = 0;
     for (size_t i = 0; i < STORE_DROPS; i++) {
         dropped += writer.store.dropped[i];
