@@ -591,7 +591,7 @@ def test_backend_dies_under_load():
 
 def test_own_backend_in_merges():
     """The gateway as its own backend, several times over, with more clients than connections."""
-    config = lib.config([], echo_endpoint=True, timeout="5s")
+    config = lib.config([], echo_endpoint=True, timeout="20s")
     host = f"http://127.0.0.1:{config['port']}"
     config["endpoints"] = [several("/inner", host, "/__echo/x", "/__echo/y"),
                            several("/outer", host, {"url_pattern": "/inner", "group": "a"},

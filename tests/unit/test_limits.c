@@ -92,7 +92,8 @@ static void check_refused(unsigned status)
 
 static void test_global(void)
 {
-    world_of("/m")->rate = rate_of(3);
+    struct config_endpoint *endpoint = world_of("/m");
+    endpoint->rate = rate_of(3);
     world_start();
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 3; i++) {
