@@ -91,7 +91,8 @@ static const struct metrics_value app_values[] = {
 #undef COUNTER
 #undef GAUGE
 
-/* Frames and datagrams that lwIP did not take or could not send. */
+/* Frames and datagrams that lwIP did not take or could not send. What it counts of frames stands
+ * among its numbers of ARP. */
 #define COUNTER(name, field) METRICS_FIELD(METRICS_COUNTER, "lwip." name, struct stats_, field)
 #define GAUGE(name, field) METRICS_FIELD(METRICS_GAUGE, "lwip." name, struct stats_, field)
 
@@ -100,9 +101,8 @@ static const struct metrics_value lwip_values[] = {
     COUNTER("heap_refused", mem.err),      GAUGE("heap_bytes_used", mem.used),
     COUNTER("ip.bad", ip.proterr),         COUNTER("ip.bad_checksum", ip.chkerr),
     COUNTER("ip.bad_length", ip.lenerr),   COUNTER("ip.dropped", ip.drop),
-    COUNTER("ip.no_memory", ip.memerr),    COUNTER("ip.no_route", ip.rterr),
-    COUNTER("link.bad", link.proterr),     COUNTER("link.bad_length", link.lenerr),
-    COUNTER("link.dropped", link.drop),    COUNTER("link.no_memory", link.memerr),
+    COUNTER("ip.no_route", ip.rterr),      COUNTER("link.bad", etharp.proterr),
+    COUNTER("link.dropped", etharp.drop),  COUNTER("link.no_memory", etharp.memerr),
     COUNTER("tcp.bad", tcp.proterr),       COUNTER("tcp.bad_checksum", tcp.chkerr),
     COUNTER("tcp.bad_length", tcp.lenerr), COUNTER("tcp.dropped", tcp.drop),
     COUNTER("tcp.no_memory", tcp.memerr),  COUNTER("tcp.received", tcp.recv),

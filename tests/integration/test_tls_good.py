@@ -10,7 +10,7 @@ import ssl
 import lib
 import pki
 from tls_world import (context, TlsServer, Pki, Case, run_cases, backend_config, folder,
-                       OpensslServer)
+                       OpensslServer, Relay, cut_at, says)
 
 
 # ---- Connections that are good -------------------------------------------------------------------
@@ -152,6 +152,38 @@ def test_memory_after_many_handshakes():
                 half = (rounds + 20) // 2
                 lib.wait_until(lambda: tls_values(daemon)["handshakes_full"] == half, f"{half} are counted")
                 assert tls_values(daemon)["failed_name"] == half, tls_values(daemon)
+
+
+def test_failures_are_counted_by_reason():
+    """Each handshake that fails moves the counter of its reason by one, and no other."""
+    with folder() as path, contextlib.ExitStack() as stack:
+        world = Pki(path)
+        key = world.key["leaf"]
+
+        def server(certificate):
+            return stack.enter_context(TlsServer(context(path, [certificate], key)))
+        good = server(world.leaf())
+        servers = {"failed_authority": server(pki.leaf(key, world.foreign)),
+                   "failed_date": server(world.leaf(start=pki.NOW - 9 * pki.DAY, end=pki.NOW - pki.DAY)),
+                   "failed_name": server(world.leaf(names=(("dns", "x.test"),))),
+                   "failed_usage": server(world.leaf(usages=("clientAuth",))),
+                   "failed_weak": server(world.leaf(md="sha1")),
+                   "failed_protocol": stack.enter_context(says(b"this is no TLS at all, not a record of it")),
+                   "failed_unfinished": stack.enter_context(Relay(good.port, cut_at(50)))}
+        config = backend_config(world, good)
+        for reason, other in servers.items():
+            config["endpoints"].append(lib.endpoint(f"/{reason}", f"https://localhost:{other.port}", "/",
+                                                    timeout="5s"))
+        with lib.Limpetd(config) as daemon:
+            expected = dict.fromkeys(["failed_memory", *servers], 0)
+            for reason in servers:
+                assert daemon.get(f"/{reason}").status == 500, reason
+                expected[reason] = 1
+                lib.wait_until(lambda: {name: value for name, value in tls_values(daemon).items()
+                                        if name.startswith("failed_")} == expected, f"{expected}", 10)
+            assert daemon.get("/0").status == 200
+            lib.wait_until(lambda: tls_values(daemon)["handshakes_full"] == 1
+                           and tls_values(daemon)["sessions_kept"] >= 1, "the good one, and its session")
 
 
 def test_large_bodies():
