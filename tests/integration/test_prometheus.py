@@ -147,6 +147,39 @@ def test_numbers_of_limpet():
         lib.wait_until(lambda: not differences(), "the same numbers as /__stats")
 
 
+def service_names():
+    """{name: type} below krakend_service_, by the rule and from the table Service of docs/METRICS.md. Its
+    last row lists what nothing can move, but for three."""
+    with open(os.path.join(lib.ROOT, "docs", "METRICS.md"), encoding="utf-8") as page:
+        table = page.read().partition("| Key below `krakend.service.` |")[2].partition("\n\n")[0]
+    names = {}
+    for row in table.splitlines()[2:-1]:
+        _, keys, kind, meaning, _ = row.split("|")
+        last = ""
+        for key in re.findall(r"`([^`]+)`", keys):
+            last = last[:last.rindex(".")] + key if key[0] == "." else key
+            word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last).lower().replace(".", "_")
+            unit = "_bytes" if "bytes" in meaning or "stack" in meaning or "their size" in meaning else ""
+            names[f"krakend_service_{word}{unit}"] = "counter" if "timer" in kind else "gauge"
+    prefix = "krakend_service_runtime_mem_stats_"
+    return names | dict.fromkeys([prefix + "frees", prefix + "mallocs", prefix + "total_alloc_bytes"], "gauge")
+
+
+def test_every_name_is_documented():
+    """What is printed below krakend_ is what docs/METRICS.md says, no name more and none less."""
+    with open(os.path.join(lib.ROOT, "docs", "METRICS.md"), encoding="utf-8") as page:
+        rows = page.read().partition("| `/__stats` | Prometheus | Type |")[2].partition("\n\n")[0].splitlines()
+    expected = service_names()
+    for row in rows:
+        names = re.findall(r"`(krakend_(?!service_)\w+)", row)
+        expected.update({re.sub("_total$", "", name): row.split("|")[-2].strip() for name in names})
+    with traffic("1h") as daemon:
+        busy(daemon)
+        shown = {name: family.type for name, family in families(metrics(daemon, SCRAPE)).items()
+                 if name.startswith("krakend_")}
+    assert shown == expected, (shown.items() ^ expected.items())
+
+
 def test_numbers_of_requests():
     """_sum and _count since the start; quantiles of the last window, none where it was empty."""
     with traffic("2s") as daemon:
