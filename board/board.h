@@ -38,7 +38,7 @@ unsigned board_netif_poll(struct netif *netif, unsigned budget);
 
 /* What went wrong with frames since the start. */
 struct board_netif_counts {
-    uint32_t frames_dropped; /* no room: in the driver's ring, or no pbuf */
+    uint32_t frames_dropped; /* no room: in the NIC, the driver's ring, or no pbuf */
     uint32_t frames_bad;     /* refused by the NIC's own checks */
 };
 const struct board_netif_counts *board_netif_counts(void);

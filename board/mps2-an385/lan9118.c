@@ -26,6 +26,7 @@ enum {
     HW_CFG = 0x74 / 4,
     RX_FIFO_INF = 0x7C / 4,
     TX_FIFO_INF = 0x80 / 4,
+    RX_DROP = 0xA0 / 4,
     MAC_CSR_CMD = 0xA4 / 4,
     MAC_CSR_DATA = 0xA8 / 4,
 };
@@ -109,8 +110,10 @@ static bool reset_chip(struct lan9118 *nic)
     return false;
 }
 
+/* A read clears the count of the FIFO; QEMU's is always 0. */
 bool lan9118_alive(struct lan9118 *nic)
 {
+    nic->counts.frames_dropped += nic->regs[RX_DROP];
     return nic->regs[BYTE_TEST] == BYTE_TEST_VALUE &&
            (mac_read(nic, MAC_CR) & MAC_CR_BOTH_ON) == MAC_CR_BOTH_ON;
 }

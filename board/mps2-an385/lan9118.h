@@ -32,7 +32,8 @@ struct lan9118 {
 
 /* False: no LAN9118 at this address. Interrupt: RX status FIFO not empty. */
 bool lan9118_init(struct lan9118 *nic, uintptr_t base, uint8_t mac[6]);
-/* It is still there, receiver and transmitter on. */
+/* It is still there, receiver and transmitter on. Adds what the FIFO had no room for to the counts.
+ */
 bool lan9118_alive(struct lan9118 *nic);
 /* The interrupt line goes low; it rises again with the next frame. */
 void lan9118_acknowledge(struct lan9118 *nic);
