@@ -47,6 +47,7 @@
 #define DNS_MAX_REQUESTS LIMPET_DNS_NAMES
 #define DNS_MAX_NAME_LENGTH 256 /* RFC 1035 section 2.3.4: 255 octets */
 #define DNS_LOCAL_HOSTLIST 0
+#define DNS_MAX_TTL 300 /* seconds; a wrong answer must not stay for the week that it may claim */
 #define IP_REASSEMBLY LIMPET_IP_FRAGMENTS
 #define IP_FRAG LIMPET_IP_FRAGMENTS
 #define LWIP_NETIF_LOOPBACK LIMPET_NETIF_LOOPBACK

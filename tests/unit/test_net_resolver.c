@@ -18,6 +18,7 @@ static struct {
     struct udp_pcb *pcb;
     size_t queries;
     uint32_t ip4; /* of every name; 0: there is no such name */
+    uint32_t ttl_s;
     bool silent;
 } server;
 
@@ -41,10 +42,10 @@ static void server_on_query(void *arg, struct udp_pcb *pcb, struct pbuf *p, cons
         1,
         0,
         1,
-        0,
-        0,
-        0,
-        60,
+        (unsigned char)(server.ttl_s >> 24),
+        (unsigned char)(server.ttl_s >> 16),
+        (unsigned char)(server.ttl_s >> 8),
+        (unsigned char)server.ttl_s,
         0,
         4,
         (unsigned char)(server.ip4 >> 24),
@@ -69,6 +70,7 @@ static void server_start(void)
     CHECK_EQ_INT(udp_bind(server.pcb, IP_ADDR_ANY, 53), ERR_OK);
     udp_recv(server.pcb, server_on_query, NULL);
     dns_setserver(0, &address);
+    server.ttl_s = 60;
 }
 
 /* ---- Who asks ------------------------------------------------------------------------------- */
@@ -240,6 +242,27 @@ static void test_answers_that_mean_us(void)
     check_free();
 }
 
+/* An address that is none, for 68 years: the server is asked again all the same. */
+static void test_wrong_answer_does_not_stay(void)
+{
+    struct asker asker = {0};
+    uint32_t ip4 = 0;
+    server.ip4 = UINT32_C(0xE0000001);
+    server.ttl_s = INT32_MAX;
+    CHECK_EQ_INT(resolve("late.example", &ip4, &asker), 0);
+    settle();
+    CHECK_EQ_INT(asker.err, LIMPET_ERR_RESOLVE);
+    server.ip4 = UINT32_C(0x0A000007);
+    CHECK_EQ_INT(resolve("late.example", &ip4, &asker), LIMPET_ERR_RESOLVE); /* still cached */
+    world_run((DNS_MAX_TTL + 1) * 1000);
+    CHECK_EQ_INT(resolve("late.example", &ip4, &asker), 0);
+    settle();
+    CHECK_EQ_INT(asker.err, LIMPET_OK);
+    CHECK_EQ_UINT(asker.ip4, UINT32_C(0x0A000007));
+    server.ttl_s = 60;
+    check_free();
+}
+
 static void test_silent_server(void)
 {
     struct asker asker = {0};
@@ -341,6 +364,7 @@ int main(void)
     test_name();
     test_no_such_name();
     test_answers_that_mean_us();
+    test_wrong_answer_does_not_stay();
     test_silent_server();
     test_shared();
     test_cancel();
