@@ -36,14 +36,20 @@ def boards():
 
 def elf_of(build):
     """The firmware in a build directory."""
-    board = re.sub("-(small|standard|tls)$", "", os.path.basename(build))
-    return os.path.join(build, f"limpet-{board}.elf")
+    return os.path.join(build, f"limpet-{board_of(build)}.elf")
 
 
-def config_image(config_path, image_path, time_server=None):
+CONFIG_IMAGE = os.path.join(ROOT, "tools", "config-image")
+
+
+def board_of(build):
+    return re.sub("-(small|standard|tls)$", "", os.path.basename(build))
+
+
+def config_image(board, config_path, image_path, time_server=None):
     extra = ["--time-server", time_server] if time_server else []
-    subprocess.run([sys.executable, os.path.join(ROOT, "tools", "config-image"), config_path,
-                    "-o", image_path, "--published", *extra], check=True)
+    subprocess.run([sys.executable, CONFIG_IMAGE, config_path, "-o", image_path, "--published",
+                    "--board", board, *extra], check=True)
 
 
 STORAGE_LEN = 16 << 20
@@ -54,6 +60,12 @@ def new_storage(path):
     with open(path, "wb") as file:
         for _ in range(STORAGE_LEN >> 20):
             file.write(b"\xff" * (1 << 20))
+
+
+def time_answer(question, offset_s=0):
+    """SNTP's (RFC 4330 section 4)."""
+    stamp = int((time.time() + offset_s + 2208988800) * 2**32) % 2**64
+    return bytes([0x24, 2, 6, 0xEC]) + bytes(20) + question[40:48] + stamp.to_bytes(8, "big") * 2
 
 
 class TimeServer:
@@ -73,10 +85,7 @@ class TimeServer:
                 question, peer = self.socket.recvfrom(512)
             except OSError:
                 return
-            stamp = int((time.time() + self.offset_s + 2208988800) * 2**32) % 2**64
-            head = bytes([0x24, 2, 6, 0xEC]) + bytes(20)
-            stamps = question[40:48] + stamp.to_bytes(8, "big") * 2
-            self.socket.sendto(head + stamps, peer)
+            self.socket.sendto(time_answer(question, self.offset_s), peer)
 
     def close(self):
         self.socket.close()
@@ -169,7 +178,7 @@ def read_prompt(channel):
 
 class Machine:
     """A running board. `config` is a dictionary, or bytes that are written to the partition as they
-    are; its listeners are published on free ports of 127.0.0.1."""
+    are; its listeners are published on free ports of 127.0.0.1, and a UDP port where nobody listens."""
 
     def __init__(self, build, config, extra=(), wait=True, time_server=None, storage=None):
         self.time_server = time_server
@@ -177,19 +186,19 @@ class Machine:
         self.console_path = os.path.join(self.folder, "console")
         self.image_path = os.path.join(self.folder, "config.bin")
         self.monitor_path = os.path.join(self.folder, "monitor")
+        self.board = board_of(build)
         self.write_image(config)
         if storage is None:
             storage = os.path.join(self.folder, "storage")
             new_storage(storage)
-        guest = {"gateway": GATEWAY_PORT, "stats": STATS_PORT}
+        guest = {"gateway": ("tcp", GATEWAY_PORT), "stats": ("tcp", STATS_PORT), "nobody": ("udp", 9)}
         self.ports = {name: free_port() for name in guest}
-        forwards = "".join(f",hostfwd=tcp:127.0.0.1:{self.ports[name]}-:{port}"
-                           for name, port in guest.items())
+        forwards = "".join(f",hostfwd={protocol}:127.0.0.1:{self.ports[name]}-:{port}"
+                           for name, (protocol, port) in guest.items())
         elf = self.elf = elf_of(build)
-        board = re.search(r"limpet-(.*)\.elf$", elf).group(1)
         with open(os.path.join(self.folder, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(
-                [QEMU, *arguments(board, elf=elf, config=self.image_path,
+                [QEMU, *arguments(self.board, elf=elf, config=self.image_path,
                                    storage=storage, forwards=forwards),
                  "-display", "none", "-serial", f"file:{self.console_path}",
                  "-monitor", f"unix:{self.monitor_path},server,nowait", *extra],
@@ -205,7 +214,7 @@ class Machine:
         path = os.path.join(self.folder, "krakend.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(config, file)
-        config_image(path, self.image_path, self.time_server)
+        config_image(self.board, path, self.image_path, self.time_server)
 
     # -- Requests --
 

@@ -17,6 +17,7 @@ SERVER = bytes([10, 9, 0, 1])
 SERVER_MAC = bytes.fromhex("02aabbccdd01")
 BROADCAST = b"\xff" * 6
 LEASE_S = 4
+METRICS_ONLY = '{"version":3,"port":8080,"endpoints":[],"extra_config":{"telemetry/metrics":{}}}'
 
 
 def checksum(data):
@@ -60,7 +61,7 @@ class Network:
         threading.Thread(target=self.serve, daemon=True).start()
 
     def qemu_argument(self):
-        return (f"dgram,id=net0,local.type=unix,local.path={self.guest},"
+        return (f"dgram,id=net,local.type=unix,local.path={self.guest},"
                 f"remote.type=unix,remote.path={self.here}")
 
     def serve(self):
@@ -77,6 +78,11 @@ class Network:
                 self.answer_dhcp(frame[42:])
             elif kind == b"\x08\0" and frame[23] == 1 and frame[34] == 0:
                 self.echoes.add((frame[26:30], frame[40:42]))
+            else:
+                self.other(frame)
+
+    def other(self, frame):
+        """For those who play more than this."""
 
     def send(self, frame):
         try:
@@ -98,7 +104,8 @@ class Network:
                            wanted if answer != 6 else bytes(4), SERVER, bytes(4), asked[28:44])
         fields = bytes([53, 1, answer, 54, 4]) + SERVER
         if answer != 6:
-            fields += bytes([51, 4]) + struct.pack("!I", LEASE_S) + bytes([1, 4, 255, 255, 255, 0, 3, 4]) + SERVER
+            fields += bytes([51, 4]) + struct.pack("!I", LEASE_S) + bytes([1, 4, 255, 255, 255, 0])
+            fields += bytes([3, 4]) + SERVER + bytes([6, 4]) + SERVER # router, name server
         body = head + bytes(192) + b"\x63\x82\x53\x63" + fields + b"\xff"
         if answer == 5:
             self.acknowledged.append(wanted)
@@ -124,24 +131,24 @@ class Network:
 
 
 class Board:
-    """The board on that network, alone with its console."""
+    """The board on that network, alone with its console. `config`: krakend.json as text; `extra`: for
+    tools/config-image."""
 
-    def __init__(self, network):
+    def __init__(self, network, config=METRICS_ONLY, extra=()):
         self.folder = network.folder.name
         self.console_path = os.path.join(self.folder, "console")
         image = os.path.join(self.folder, "config.bin")
         storage = os.path.join(self.folder, "storage")
         machine.new_storage(storage)
-        config = os.path.join(self.folder, "krakend.json")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write('{"version":3,"port":8080,"endpoints":[],"extra_config":{"telemetry/metrics":{}}}')
-        subprocess.run([machine.sys.executable, os.path.join(machine.ROOT, "tools", "config-image"),
-                        config, "-o", image], check=True)
+        config_path = os.path.join(self.folder, "krakend.json")
+        with open(config_path, "w", encoding="utf-8") as file:
+            file.write(config)
+        name = machine.board_of(machine.BUILD)
+        subprocess.run([machine.sys.executable, machine.CONFIG_IMAGE, config_path, "-o", image, "--board",
+                        name, *extra], check=True)
         elf = machine.elf_of(machine.BUILD)
-        name = os.path.basename(elf)[len("limpet-"):-len(".elf")]
         arguments = machine.arguments(name, elf=elf, config=image, storage=storage, forwards="")
-        at = arguments.index("-nic")
-        arguments[at:at + 2] = ["-netdev", network.qemu_argument(), "-net", "nic,netdev=net0"]
+        arguments[arguments.index("-netdev") + 1] = network.qemu_argument()
         with open(os.path.join(self.folder, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(
                 [machine.QEMU, *arguments, "-display", "none", "-monitor", "none", "-serial",

@@ -6,6 +6,7 @@ import contextlib
 import os
 import ssl
 import tempfile
+import threading
 
 import machine
 import lib  # pylint: disable=wrong-import-order
@@ -17,11 +18,12 @@ import test_windows
 
 
 @contextlib.contextmanager
-def started(what, clock=None, storage=None):
+def started(what, clock=None, storage=None, extra=()):
     """A board with the time, and storage of its own unless one is given."""
     server = clock or machine.TimeServer()
     try:
-        with machine.Machine(machine.BUILD, what, time_server=server.address, storage=storage) as board:
+        with machine.Machine(machine.BUILD, what, extra, time_server=server.address,
+                             storage=storage) as board:
             if clock is None:
                 machine.wait_until(lambda: board.stats()["limpet.clock.known"] == 1, "the time")
             yield board
@@ -121,6 +123,73 @@ def test_backends_in_turn():
                     assert answer.status == 200 and answer.body == expected, (where, answer.status)
                 machine.wait_until(lambda: tls_values(board)["handshakes_resumed"] >= 1, "one is resumed")
                 assert tls_values(board)["conns_refused"] == 0
+                check_idle(board)
+
+
+SLOW_CPU = ["-icount", "shift=6"] # 64 ns an instruction: a part of 16 MIPS
+HANDSHAKES = 4
+PLAIN_TIMEOUT_S = 1
+
+
+class OneAnswer(lib.RawBackend):
+    """Says "fine" and goodbye: each request is a handshake, and there is nothing to resume."""
+
+    def __init__(self, settings):
+        settings.num_tickets = 0
+        self.settings = settings
+        super().__init__(self.serve_one)
+
+    def serve_one(self, connection):
+        with contextlib.suppress(ssl.SSLError):
+            stream = self.settings.wrap_socket(connection, server_side=True)
+            lib.read_head(stream)
+            stream.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nfine")
+            stream.unwrap()
+
+
+def handshakes_beside(board, others):
+    """Handshakes one after the other while `others` ask for /plain on and on; their statuses."""
+    def ask(_):
+        seen = [board.get("/plain").status]
+        while not ended.is_set():
+            seen.append(board.get("/plain").status)
+        return seen
+    ended = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(others) as pool:
+        running = [pool.submit(ask, i) for i in range(others)]
+        try:
+            for _ in range(HANDSHAKES):
+                assert board.get("/0").body == b"fine"
+        finally:
+            ended.set()
+        return [status for one in running for status in one.result()]
+
+
+def test_a_handshake_costs_others_only_the_wait():
+    """On a part on which one step of a handshake takes longer than /plain may take, nobody who asks for
+    /plain fails: deadlines do not run while the loop is busy. All times are the board's own."""
+    with test_tls.folder() as path, lib.Backend({"/plain": lib.Answer("here")}) as plain:
+        world = test_tls.Pki(path)
+        settings = test_tls.context(path, [pki.leaf(world.key["leaf"], world.root)], world.key["leaf"],
+                                    ssl.TLSVersion.TLSv1_3)
+        with OneAnswer(settings) as server:
+            what = backends(world.ca_file, server)
+            what["endpoints"].append(lib.endpoint("/plain", plain, output_encoding="no-op",
+                                                  backend_encoding="no-op", timeout=f"{PLAIN_TIMEOUT_S}s"))
+            with started(what, extra=SLOW_CPU) as board:
+                seen = handshakes_beside(board, 3)
+                machine.wait_until(lambda: tls_values(board)["handshakes_full"] == HANDSHAKES, "all were full")
+                stats = board.stats()
+                turn_s = stats["limpet.app.turn_late_ns_max"] / 1e9
+                plain_s, tls_s = (stats[f"krakend.router.response.{path}.time.max"] / 1e9
+                                  for path in ("/plain", "/0"))
+                print(f"     longest turn {turn_s:.2f} s, slowest /plain {plain_s:.2f} s of {len(seen)}, "
+                      f"slowest handshake and answer {tls_s:.2f} s")
+                assert turn_s > PLAIN_TIMEOUT_S, "no step is long enough to show anything"
+                assert set(seen) == {200} and len(seen) > HANDSHAKES, seen
+                # A request meets the steps of one handshake at most, and waits for nothing else.
+                assert plain_s < tls_s + turn_s, (plain_s, tls_s)
+                assert "no answer within" not in board.console()
                 check_idle(board)
 
 
