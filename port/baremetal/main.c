@@ -78,7 +78,7 @@ int main(void)
     platform_use_partition(&firmware.partition);
     start_seed();
     init_clock();
-    network_start(&firmware.network, &firmware.log, &firmware.seed, firmware.partition.seed);
+    network_start(&firmware.network, &firmware.log, firmware.partition.seed);
     wall_clock_start(&firmware.clock);
     start_core();
     log_line(&firmware.log, LOG_INFO, PREFIX_START, "READY");
@@ -108,6 +108,7 @@ static void greet(void)
 static void start_seed(void)
 {
     seed_start(&firmware.seed, firmware.partition.seed);
+    platform_use_seed(&firmware.seed);
     struct out *out =
         log_begin(&firmware.log, firmware.seed.ready ? LOG_INFO : LOG_WARN, PREFIX_START);
     if (firmware.seed.ready) {

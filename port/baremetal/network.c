@@ -21,18 +21,17 @@
 
 #define PREFIX "[SERVICE: Network]"
 
-static void add_netif(struct network *network, struct seed *seed);
+static void add_netif(struct network *network);
 static void make_address(uint8_t mac[6], struct slice image_seed);
 static void wait_for_address(struct network *network);
 static void log_address(struct netif *netif);
 
-void network_start(struct network *network, struct log *log, struct seed *seed,
-                   struct slice image_seed)
+void network_start(struct network *network, struct log *log, struct slice image_seed)
 {
     network->log = log;
     lwip_init();
     make_address(network->netif.hwaddr, image_seed);
-    add_netif(network, seed);
+    add_netif(network);
     wait_for_address(network);
 }
 
@@ -68,13 +67,13 @@ static void make_address(uint8_t mac[6], struct slice image_seed)
     }
 }
 
-static void add_netif(struct network *network, struct seed *seed)
+static void add_netif(struct network *network)
 {
     struct netif *netif = &network->netif;
     if (netif_add_noaddr(netif, network, board_netif_init, ethernet_input) == NULL) {
         panic("the network controller does not answer");
     }
-    platform_init(netif->hwaddr, seed);
+    platform_init(netif->hwaddr);
     netif_set_hostname(netif, platform_host_name());
     netif_set_status_callback(netif, log_address);
     netif_set_default(netif);

@@ -8,8 +8,6 @@
 
 #include <stdbool.h>
 
-struct seed;
-
 /* For static placement; do not touch the fields. */
 struct network {
     struct netif netif;
@@ -18,10 +16,9 @@ struct network {
 };
 
 /* Brings up lwIP, the NIC and DHCP, and waits until an address is there: as long as it takes, with
- * a log line every ten seconds. `seed` as in platform_init; the MAC address of a
- * board that has none is made from `image_seed`. Panics without a NIC. */
-void network_start(struct network *network, struct log *log, struct seed *seed,
-                   struct slice image_seed);
+ * a log line every ten seconds. Needs platform_use_seed; the MAC address of a board that has none
+ * is made from `image_seed`. Panics without a NIC. */
+void network_start(struct network *network, struct log *log, struct slice image_seed);
 /* Memory for a received frame of `len` bytes (ETH_PAD_SIZE included), for drivers. NULL: there is
  * none. Frames longer than one piece may take three quarters of the pool only: what they carry may
  * wait for a peer whose acknowledgement, a short frame, must get in. */

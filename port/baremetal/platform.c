@@ -22,9 +22,13 @@ static uint32_t lwip_random __attribute__((section(".retained")));
 /* ---- Name and random numbers ------------------------------------------------------------------
  */
 
-void platform_init(const uint8_t mac[6], struct seed *from)
+void platform_use_seed(struct seed *from)
 {
     seed = from;
+}
+
+void platform_init(const uint8_t mac[6])
+{
     struct out out;
     out_init(&out, host_name, sizeof(host_name) - 1);
     out_text(&out, "limpet-");
@@ -50,6 +54,7 @@ struct slice port_host_name(void)
  * which an observer can continue: no key is made from it. */
 uint32_t port_lwip_rand(void)
 {
+    assert(seed != NULL);
     uint32_t x;
     if (seed_random(seed, &x, sizeof(x))) {
         return x;

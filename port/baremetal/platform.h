@@ -7,9 +7,11 @@
 
 #include <stdint.h>
 
-/* Once the NIC has told its address: the host name comes from it. `seed` (started, ready or not)
- * must stay. */
-void platform_init(const uint8_t mac[6], struct seed *seed);
+/* Where random numbers come from: a seed that was started, ready or not; must stay. Before lwIP,
+ * which begins with one. */
+void platform_use_seed(struct seed *seed);
+/* Once the NIC has told its address: the host name comes from it. */
+void platform_init(const uint8_t mac[6]);
 /* Where the files are that the configuration names; must stay. */
 void platform_use_partition(const struct partition *partition);
 /* "limpet-" and the MAC, so that InfluxDB's host tag is never empty and never the same twice. */

@@ -4,6 +4,7 @@ Used by the tests beside this file and by tools/qemu. QEMU accepts connections b
 so "ready" always means a complete HTTP answer. A request that comes before the guest listens is tried
 again by QEMU's network only after seconds, so the console is asked first.
 """
+import contextlib
 import http.client
 import json
 import os
@@ -83,9 +84,9 @@ class TimeServer:
         while True:
             try:
                 question, peer = self.socket.recvfrom(512)
+                self.socket.sendto(time_answer(question, self.offset_s), peer)
             except OSError:
                 return
-            self.socket.sendto(time_answer(question, self.offset_s), peer)
 
     def close(self):
         self.socket.close()
@@ -155,17 +156,45 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def ask_gdb(channel, packet):
-    """One packet of GDB's remote protocol and its answer. A report that the machine has stopped may
-    come first."""
-    channel.sendall(f"${packet}#{sum(packet.encode()) % 256:02x}".encode())
-    received = b""
-    while True:
-        received += channel.recv(4096)
-        for answer in re.findall(rb"\$([^#]*)#..", received):
-            if not answer.startswith(b"T"):
-                channel.sendall(b"+")
-                return answer.decode()
+class Debugger:
+    """GDB's remote protocol. The machine stands while it is there."""
+
+    def __init__(self, port):
+        self.channel = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
+        # Single registers are there for those who have read the description only.
+        self.ask("qXfer:features:read:target.xml:0,fff")
+
+    def packet(self, text, is_answer):
+        """Sends a packet; the first one that comes and is an answer to it."""
+        self.channel.sendall(f"${text}#{sum(text.encode()) % 256:02x}".encode())
+        received = b""
+        while True:
+            received += self.channel.recv(4096)
+            for answer in re.findall(rb"\$([^#]*)#..", received):
+                if is_answer(answer):
+                    self.channel.sendall(b"+")
+                    return answer.decode()
+
+    def ask(self, text):
+        """A report that the machine has stopped may come first."""
+        return self.packet(text, lambda answer: not answer.startswith(b"T"))
+
+    def read(self, address, length):
+        return bytes.fromhex(self.ask(f"m{address:x},{length:x}"))
+
+    def write(self, address, data):
+        self.ask(f"M{address:x},{len(data):x}:{data.hex()}")
+
+    def register(self, number):
+        return int.from_bytes(bytes.fromhex(self.ask(f"p{number:x}")), "little")
+
+    def set_register(self, number, value):
+        self.ask(f"P{number:x}={value.to_bytes(4, 'little').hex()}")
+
+    def run_to(self, address):
+        self.ask(f"Z0,{address:x},2")
+        self.packet("c", lambda answer: answer.startswith(b"T"))
+        self.ask(f"z0,{address:x},2")
 
 
 def read_prompt(channel):
@@ -280,18 +309,24 @@ class Machine:
             channel.sendall(command.encode() + b"\n")
             read_prompt(channel)
 
-    def patch(self, symbol, code):
-        """Overwrites the first bytes of a function in the running machine; returns what they were.
-        A reset loads the firmware anew on some boards only. Speaks the remote protocol of GDB."""
-        address = symbol_address(self.elf, symbol)
+    @contextlib.contextmanager
+    def debugger(self):
         port = free_port()
         self.monitor(f"gdbserver tcp:127.0.0.1:{port}")
-        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX) as channel:
-            before = ask_gdb(channel, f"m{address:x},{len(code)}")
-            ask_gdb(channel, f"M{address:x},{len(code)}:{code.hex()}")
-            ask_gdb(channel, "D")
+        debugger = Debugger(port)
+        with debugger.channel:
+            yield debugger
+            debugger.ask("D")
         self.monitor("gdbserver none")
-        return bytes.fromhex(before)
+
+    def patch(self, symbol, code):
+        """Overwrites the first bytes of a function in the running machine; returns what they were.
+        A reset loads the firmware anew on some boards only."""
+        address = symbol_address(self.elf, symbol)
+        with self.debugger() as debugger:
+            before = debugger.read(address, len(code))
+            debugger.write(address, code)
+        return before
 
     def kill(self):
         """As if the power went. QEMU tells the guest that a flash write is done before the file has it, in

@@ -498,6 +498,42 @@ def test_each_boot_replaces_the_seed():
         assert sorted(seeds) == [1, 2, 3, 4] and len(set(seeds.values())) == 4
 
 
+R1, R2, SP, LR = 1, 2, 13, 14
+RANDOM_LEN = 32
+
+
+def first_random(m):
+    """What seed_random gives first in this run: its first call is asked for so many bytes, to a place far
+    below the stack that is in use."""
+    with m.debugger() as debugger:
+        debugger.run_to(machine.symbol_address(m.elf, "seed_random"))
+        place = debugger.register(SP) - 1024
+        debugger.set_register(R1, place)
+        debugger.set_register(R2, RANDOM_LEN)
+        debugger.write(place, bytes(RANDOM_LEN))
+        debugger.run_to(debugger.register(LR) & ~1)
+        return debugger.read(place, RANDOM_LEN)
+
+
+def test_first_random_bytes_never_repeat():
+    """Two cold starts with the same files, and two resets after each."""
+    with tempfile.TemporaryDirectory(prefix="limpet-qemu.") as folder, Backend() as backend:
+        storage = os.path.join(folder, "storage")
+        machine.new_storage(storage)
+        image, seen = config(backend), []
+        for _ in range(2):
+            with machine.Machine(BUILD, image, ["-S"], wait=False, storage=storage) as m:
+                machine.wait_until(lambda q=m: os.path.exists(q.monitor_path), "QEMU's monitor")
+                with open(m.image_path, "rb") as file:
+                    image = file.read()
+                for _ in range(3):
+                    seen.append(first_random(m))
+                    m.monitor("stop")
+                    m.monitor("system_reset")
+        assert len(seen) == len(set(seen)) == 6 and bytes(RANDOM_LEN) not in seen, seen
+        assert all(len(value) == RANDOM_LEN for value in seen), seen
+
+
 def test_storage_that_keeps_nothing_is_no_seed():
     with tempfile.TemporaryDirectory(prefix="limpet-qemu.") as folder, Backend() as backend:
         storage = os.path.join(folder, "storage")
