@@ -24,7 +24,8 @@ PAIRS = [f".complete.{complete}.error.{error}" for complete in ("true", "false")
 
 def layer(name, path):
     keys = {f"krakend.proxy.requests.layer.{name}.name.{path}{pair}" for pair in PAIRS}
-    return keys | {f"krakend.proxy.latency.layer.{name}.name.{path}{pair}{end}" for pair in PAIRS for end in DISTRIBUTION}
+    return keys | {f"krakend.proxy.latency.layer.{name}.name.{path}{pair}{end}"
+                   for pair in PAIRS for end in DISTRIBUTION}
 
 
 def endpoint(path):

@@ -139,6 +139,23 @@ static void check_contents(const struct journal *j)
     CHECK_EQ_UINT(next, j->counters.produced + 1);
 }
 
+/* Sectors erased since the start, and since the storage was new. */
+static void test_erased(void)
+{
+    struct journal j;
+    erase_all();
+    power_on(UINT64_MAX);
+    journal_open(&j, &storage, 7);
+    CHECK_EQ_UINT(j.sector_order + j.erased, 0);
+    work(&j, 40);
+    uint32_t ever = j.sector_order;
+    CHECK(ever > SECTORS);
+    CHECK_EQ_UINT(j.erased, ever);
+    journal_open(&j, &storage, 7);
+    CHECK_EQ_UINT(j.erased, 0);
+    CHECK_EQ_UINT(j.sector_order, ever);
+}
+
 static void test_every_cut(void)
 {
     struct journal j;
@@ -286,6 +303,7 @@ static void test_too_long_and_off(void)
 
 int main(void)
 {
+    test_erased();
     test_every_cut();
     test_every_pair();
     test_dates();

@@ -284,11 +284,12 @@ static void test_partial_without_number(void)
 static void test_partial_named(void)
 {
     start_with(1, 0);
-    answer_next(400, "", "{\"error\":\"partial write of line protocol occurred\",\"data\":["
-                         "{\"original_line\":\"requests,complete=true,error=false,host=vm,"
-                         "layer=pipe,name=/a count=1i,total=1i 1795339220\",\"line_number\":2,"
-                         "\"error_message\":\"invalid column type\"},"
-                         "{\"original_line\":\"router\",\"line_number\":3}]}");
+    answer_next(400, "",
+                "{\"error\":\"partial write of line protocol occurred\",\"data\":["
+                "{\"original_line\":\"requests,complete=true,error=false,host=vm,"
+                "layer=pipe,name=/a count=1i,total=1i 1795339220\",\"line_number\":2,"
+                "\"error_message\":\"invalid column type\"},"
+                "{\"original_line\":\"router\",\"line_number\":3}]}");
     CHECK_EQ_UINT(writer.store.windows_written, 1);
     CHECK_EQ_UINT(writer.points_refused, 2);
 }
@@ -514,6 +515,24 @@ static void test_long_answer(void)
     CHECK_EQ_INT(writer.state, WRITER_WAITING);
 }
 
+/* Moves when a window closes: before the first success it is the time since the start, then since
+ * the last one, until there is a new one. */
+static void test_age_of_success(void)
+{
+    start_with(1, 5);
+    CHECK_EQ_UINT(writer.last_success_age_s, 20);
+    deliver(next_call());
+    close_window(1);
+    uint64_t age_s = writer.last_success_age_s;
+    CHECK(age_s > 0 && age_s <= 20);
+    close_window(1);
+    CHECK_EQ_UINT(writer.last_success_age_s, age_s + 20);
+    deliver(next_call());
+    CHECK_EQ_UINT(writer.last_success_age_s, age_s + 20);
+    close_window(1);
+    CHECK(writer.last_success_age_s <= 20);
+}
+
 /* Everything that the writer tells about itself, by name. */
 static void test_values(void)
 {
@@ -694,6 +713,7 @@ int main(void)
     test_keep();
     test_deadline();
     test_long_answer();
+    test_age_of_success();
     test_values();
     test_buffer_size();
     test_full_in_flight();
