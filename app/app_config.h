@@ -255,7 +255,8 @@
 #endif
 
 /* Members of one object of a backend's body, where a rule looks into it; with more it is that
- * backend's error. 8..65536. 4 B each, once. */
+ * backend's error. 8..65536. 4 B each, once (2 B
+ * where bodies are short enough for offsets of 16 bits). */
 #ifndef LIMPET_JSON_KEYS_MAX
 #define LIMPET_JSON_KEYS_MAX 16384u
 #endif
@@ -536,7 +537,7 @@
 #define LIMPET_TCP_MSS 8960u
 #endif
 
-/* Segments in the receive window and in the send buffer of a connection. 2..64. */
+/* Segments in the receive window of a connection (1..64) and in its send buffer (2..64). */
 #ifndef LIMPET_TCP_WND_SEGMENTS
 #define LIMPET_TCP_WND_SEGMENTS 16u
 #endif
@@ -638,13 +639,14 @@
 #define LIMPET_FIXED_SERIES 42u
 
 /* Pieces of the sorted index of /__stats. A histogram or timer is one piece, unless keys of another
- * name sort between its own: then each such name splits it once. Names below limpet. and
- * the counts of requests to backends never sort between those of another kind. 4 B each. */
+ * name sort between its own. Only a longer name does, one that goes on where a key of this one
+ * does ("/a" and "/a.size"); all its keys that sort between two of this one's are in one place, so
+ * no name splits more than one piece that is whole before. 4 B each. */
 #define LIMPET_STATS_ENTRIES                                                                       \
-    (2u * LIMPET_FIXED_SERIES                                                                      \
-     + 2u * LIMPET_ENDPOINT_SERIES_MAX *                                                           \
-           (3u + LIMPET_STATUS_SLOTS + 1u)     /* status, size, time, codes */                     \
-     + LIMPET_PROXY_SERIES_MAX * (4u + 2u * 4u) /* requests and latency, 4 label pairs each */     \
+    (LIMPET_FIXED_SERIES                                                                           \
+     + LIMPET_ENDPOINT_SERIES_MAX *                                                                \
+           (3u + LIMPET_STATUS_SLOTS + 1u + 1u) /* status, size, time, codes; a split */           \
+     + LIMPET_PROXY_SERIES_MAX * (4u + 4u + 1u) /* requests, latency of 4 label pairs; a split */  \
      + LIMPET_METRICS_VALUES)
 
 #define LIMPET_MS_TO_NS(ms) ((uint64_t)(ms)*UINT64_C(1000000))

@@ -84,7 +84,7 @@ static void backend_read(struct loader *l, struct node node, const struct config
                          const struct path_params *params)
 {
     struct config *config = l->config;
-    struct node found[BACKEND_KEYS];
+    struct node *found = l->levels->backend;
     section_read(l, SECTION_BACKEND, node, found, BACKEND_KEYS);
 
     struct config_backend backend = {.method = endpoint->method};
@@ -138,9 +138,9 @@ static void backend_encoding_read(struct loader *l, struct node node,
 
 static void extra_read(struct loader *l, struct node extra_config, struct config_backend *backend)
 {
-    struct node found[BACKEND_EXTRA_KEYS];
-    struct node http[BACKEND_HTTP_KEYS];
-    struct node proxy[PROXY_KEYS];
+    struct node *found = l->levels->backend_extra;
+    struct node *http = l->levels->backend_http;
+    struct node *proxy = l->levels->backend_proxy;
     section_read(l, SECTION_BACKEND_EXTRA, extra_config, found, BACKEND_EXTRA_KEYS);
     section_read(l, SECTION_BACKEND_HTTP, found[BACKEND_EXTRA_HTTP], http, BACKEND_HTTP_KEYS);
     section_read(l, SECTION_PROXY, found[BACKEND_EXTRA_PROXY], proxy, PROXY_KEYS);

@@ -10,9 +10,9 @@
 
 static bool text_check(struct findings *findings, struct slice text);
 static bool escapes_check(struct findings *findings, struct slice text);
-static int load(struct config *config, struct findings *findings, void *arena, size_t arena_len,
-                size_t *arena_used);
-static bool tree_read(struct config *config, struct findings *findings, void *arena,
+static int load(struct config *config, struct loader_scratch *scratch, void *arena,
+                size_t arena_len, size_t *arena_used);
+static bool tree_read(struct config *config, struct loader_scratch *scratch, void *arena,
                       size_t arena_len, size_t *arena_used);
 
 static void report_whole(config_report_fn report, void *ctx, const char *text, size_t have,
@@ -31,37 +31,37 @@ int config_load(struct config *config, struct slice text, void *scratch, size_t 
                      LIMPET_CONFIG_TEXT_LEN_MAX);
         return LIMPET_ERR_FULL;
     }
-    /* The findings stand at the start of the scratch memory, cJSON's tree behind them. */
-    size_t skip = (size_t)(-(uintptr_t)scratch & (alignof(struct findings) - 1));
-    size_t head = skip + sizeof(struct findings);
+    size_t skip = (size_t)(-(uintptr_t)scratch & (alignof(struct loader_scratch) - 1));
+    size_t head = skip + sizeof(struct loader_scratch);
     if (scratch_len < head) {
         report_whole(report, report_ctx, "the scratch memory is too small, in bytes", head,
                      scratch_len);
         return LIMPET_ERR_FULL;
     }
-    struct findings *findings = (struct findings *)(void *)((char *)scratch + skip);
+    struct loader_scratch *own = (struct loader_scratch *)(void *)((char *)scratch + skip);
+    struct findings *findings = &own->findings;
     findings_init(findings, text);
     size_t arena_used = 0;
     bool valid = text_check(findings, text);
     int err = LIMPET_ERR_SYNTAX;
     if (valid) {
-        err = load(config, findings, (char *)scratch + head, scratch_len - head, &arena_used);
+        err = load(config, own, (char *)scratch + head, scratch_len - head, &arena_used);
     }
     findings_report(findings, valid, report, report_ctx);
     memset(scratch, 0, head + arena_used);
     return err;
 }
 
-static int load(struct config *config, struct findings *findings, void *arena, size_t arena_len,
-                size_t *arena_used)
+static int load(struct config *config, struct loader_scratch *scratch, void *arena,
+                size_t arena_len, size_t *arena_used)
 {
-    if (!escapes_check(findings, config->text)) {
+    if (!escapes_check(&scratch->findings, config->text)) {
         return LIMPET_ERR_SYNTAX;
     }
-    if (!tree_read(config, findings, arena, arena_len, arena_used)) {
+    if (!tree_read(config, scratch, arena, arena_len, arena_used)) {
         return LIMPET_ERR_FULL;
     }
-    return findings->errors > 0 ? LIMPET_ERR_RANGE : LIMPET_OK;
+    return scratch->findings.errors > 0 ? LIMPET_ERR_RANGE : LIMPET_OK;
 }
 
 static void report_whole(config_report_fn report, void *ctx, const char *text, size_t have,
@@ -81,10 +81,11 @@ static void report_whole(config_report_fn report, void *ctx, const char *text, s
 }
 
 /* False when cJSON had not enough memory (reported). */
-static bool tree_read(struct config *config, struct findings *findings, void *arena,
+static bool tree_read(struct config *config, struct loader_scratch *scratch, void *arena,
                       size_t arena_len, size_t *arena_used)
 {
-    struct loader loader = {.config = config, .findings = findings};
+    struct findings *findings = &scratch->findings;
+    struct loader loader = {.config = config, .findings = findings, .levels = &scratch->levels};
     struct json_error error;
     cjson_arena_begin(arena, arena_len);
     loader.root.item = cJSON_ParseWithLength(config->text.ptr, config->text.len);

@@ -28,7 +28,7 @@ void loader_read_endpoints(struct loader *l, struct node list)
 static void endpoint_read(struct loader *l, struct node node)
 {
     struct config *config = l->config;
-    struct node found[ENDPOINT_KEYS];
+    struct node *found = l->levels->endpoint;
     struct path_params params;
     section_read(l, SECTION_ENDPOINT, node, found, ENDPOINT_KEYS);
 

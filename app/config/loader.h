@@ -40,9 +40,27 @@ struct table_use {
     const char *at; /* the first value that did not fit; NULL = all do */
 };
 
+/* The keys of the levels that lie within each other. They are as many as a board's stack has
+ * bytes for everything else. */
+struct loader_levels {
+    struct node root[ROOT_KEYS];
+    struct node endpoint[ENDPOINT_KEYS];
+    struct node backend[BACKEND_KEYS];
+    struct node backend_extra[BACKEND_EXTRA_KEYS];
+    struct node backend_http[BACKEND_HTTP_KEYS];
+    struct node backend_proxy[PROXY_KEYS];
+};
+
+/* At the start of the scratch memory; cJSON's tree stands behind it. */
+struct loader_scratch {
+    struct findings findings;
+    struct loader_levels levels;
+};
+
 struct loader {
     struct config *config;
     struct findings *findings;
+    struct loader_levels *levels;
     struct table_use use[TABLE_COUNT];
     struct node root;
     enum encoding output_encoding; /* default of the endpoints */

@@ -9,7 +9,7 @@ static void listeners_check(struct loader *l);
 void loader_read_service(struct loader *l)
 {
     struct config *config = l->config;
-    struct node found[ROOT_KEYS];
+    struct node *found = l->levels->root;
     section_read(l, SECTION_ROOT, l->root, found, ROOT_KEYS);
 
     uint64_t version;

@@ -9,10 +9,10 @@ _Static_assert(((uint64_t)LIMPET_MERGE_MAX + 1u) * LIMPET_BODY_LEN_MAX <= UINT32
 /* ---- Sorting ----------------------------------------------------------------------------------
  */
 
-static void sift_down(uint32_t *keys, size_t at, size_t count, keyset_before_fn before,
+static void sift_down(keyset_offset *keys, size_t at, size_t count, keyset_before_fn before,
                       const void *ctx)
 {
-    uint32_t key = keys[at];
+    keyset_offset key = keys[at];
     for (;;) {
         size_t child = 2 * at + 1;
         if (child >= count) {
@@ -30,13 +30,13 @@ static void sift_down(uint32_t *keys, size_t at, size_t count, keyset_before_fn 
     keys[at] = key;
 }
 
-void keyset_sort(uint32_t *keys, size_t count, keyset_before_fn before, const void *ctx)
+void keyset_sort(keyset_offset *keys, size_t count, keyset_before_fn before, const void *ctx)
 {
     for (size_t i = count / 2; i > 0; i--) {
         sift_down(keys, i - 1, count, before, ctx);
     }
     for (size_t last = count; last > 1; last--) {
-        uint32_t largest = keys[0];
+        keyset_offset largest = keys[0];
         keys[0] = keys[last - 1];
         keys[last - 1] = largest;
         sift_down(keys, 0, last - 1, before, ctx);
@@ -114,7 +114,8 @@ int keyset_add(struct keyset *set, char *bytes, size_t len)
         if (set->key_count == LIMPET_JSON_KEYS_MAX) {
             return LIMPET_ERR_TOO_LONG;
         }
-        set->keys[set->key_count++] = set->part_end + (uint32_t)(member.key.ptr - 1 - bytes);
+        set->keys[set->key_count++] =
+            (keyset_offset)(set->part_end + (uint32_t)(member.key.ptr - 1 - bytes));
     }
     set->part_end += (uint32_t)len;
     return LIMPET_OK;

@@ -11,6 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A place in all parts of a merge together. Boards' bodies are short. */
+#if (LIMPET_MERGE_MAX + 1u) * LIMPET_BODY_LEN_MAX < 65535u
+typedef uint16_t keyset_offset;
+#else
+typedef uint32_t keyset_offset;
+#endif
+
 struct keyset_part {
     char *bytes;    /* of the object; stays while the set is used */
     uint32_t start; /* of its first byte, all parts counted on */
@@ -21,7 +28,7 @@ struct keyset {
     size_t key_count;
     size_t part_count;
     uint32_t part_end;
-    uint32_t keys[LIMPET_JSON_KEYS_MAX];             /* where their opening quotes stand */
+    keyset_offset keys[LIMPET_JSON_KEYS_MAX];        /* where their opening quotes stand */
     struct keyset_part parts[LIMPET_MERGE_MAX + 1u]; /* the backends, fixed data */
 };
 
@@ -36,6 +43,6 @@ size_t keyset_blank_replaced(struct keyset *set);
 
 typedef bool (*keyset_before_fn)(const void *ctx, uint32_t a, uint32_t b);
 /* Heap sort: n log n whatever the keys are, no recursion, no memory. */
-void keyset_sort(uint32_t *keys, size_t count, keyset_before_fn before, const void *ctx);
+void keyset_sort(keyset_offset *keys, size_t count, keyset_before_fn before, const void *ctx);
 
 #endif

@@ -87,7 +87,7 @@ static size_t collect(struct keyset *set, const struct config *config,
         struct slice key = param_of(rest).key;
         if (is_param(slice_take(rest, len)) && passes(config, endpoint, key) &&
             (!backend->given || passes(config, backend, key))) {
-            set->keys[count++] = (uint32_t)at;
+            set->keys[count++] = (keyset_offset)at;
         }
         at += len + 1;
     }

@@ -273,7 +273,7 @@ static int filter(struct shaping *s)
 
 /* The keys of mapping are in the scratch memory by rule: where the key stands that it renames;
  * NOWHERE = not in this body. */
-#define NOWHERE UINT32_MAX
+#define NOWHERE ((keyset_offset)UINT32_MAX)
 
 static struct slice mapping_name(const struct shaping *s, size_t rule, size_t side)
 {
@@ -327,7 +327,7 @@ static void prepare_mapping(struct shaping *s)
     while (json_iter_next(&iter, &member)) {
         for (size_t rule = 0; rule < count; rule++) {
             if (json_string_equals(member.key, mapping_name(s, rule, 0))) {
-                s->set->keys[rule] = (uint32_t)(member.key.ptr - 1 - s->bytes);
+                s->set->keys[rule] = (keyset_offset)(member.key.ptr - 1 - s->bytes);
             }
         }
     }
