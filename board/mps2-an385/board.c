@@ -129,7 +129,7 @@ void board_idle(uint64_t deadline_ns)
     lan9118_acknowledge(&board.nic);
     write_core(NVIC_ICPR, WAKING_IRQS);
     uint64_t now_ns = board_now_ns();
-    if (lan9118_drain(&board.nic) || deadline_ns < now_ns + NS_PER_TICK) {
+    if (lan9118_has_frame(&board.nic) || deadline_ns < now_ns + NS_PER_TICK) {
         return;
     }
     start_alarm((deadline_ns - now_ns) / NS_PER_TICK);
@@ -164,7 +164,6 @@ signed char board_netif_init(struct netif *netif)
 unsigned board_netif_poll(struct netif *netif, unsigned budget)
 {
     unsigned frames = 0;
-    (void)lan9118_drain(&board.nic);
     while (frames < budget && lan9118_receive(&board.nic, netif)) {
         frames++;
     }

@@ -65,8 +65,7 @@ static bool reset_chip(struct lan9118 *nic);
 static bool mac_ready(struct lan9118 *nic);
 static uint32_t mac_read(struct lan9118 *nic, uint32_t reg);
 static void mac_write(struct lan9118 *nic, uint32_t reg, uint32_t value);
-static void drain_frame(struct lan9118 *nic);
-static struct pbuf *take_frame(struct lan9118 *nic, uint32_t words);
+static void read_frame(struct lan9118 *nic, struct pbuf *frame, uint32_t words);
 static uint32_t padded_words(uint32_t len);
 static void send_bytes(struct lan9118 *nic, struct pbuf *frame, uint32_t padded_len);
 static bool wait_for_tx_room(struct lan9118 *nic, uint32_t len);
@@ -147,81 +146,62 @@ static void mac_write(struct lan9118 *nic, uint32_t reg, uint32_t value)
 /* ---- Receive ----------------------------------------------------------------------------------
  */
 
-/* Acknowledged first, drained after it: the interrupt does not rise again for frames that wait
+/* Acknowledged first, looked at after it: the interrupt does not rise again for frames that wait
  * already, only for the next one. */
 void lan9118_acknowledge(struct lan9118 *nic)
 {
     nic->regs[INT_STS] = INT_RSFL;
 }
 
-bool lan9118_drain(struct lan9118 *nic)
+bool lan9118_has_frame(const struct lan9118 *nic)
 {
-    while ((nic->regs[RX_FIFO_INF] >> 16 & 0xFFu) != 0) {
-        drain_frame(nic);
-    }
-    return nic->ring_in != nic->ring_out;
-}
-
-/* A frame that is dropped is read to its end all the same: QEMU's fast-forward (RX_DP_CTRL) leaves
- * the FIFO's accounting wrong (7.2 and 10.0). */
-static void drain_frame(struct lan9118 *nic)
-{
-    uint32_t status = nic->regs[RX_STATUS_FIFO];
-    uint32_t len_with_crc = status >> 16 & 0x3FFFu;
-    uint32_t fifo_words = padded_words(len_with_crc);
-    bool good = (status & RX_STATUS_ERROR) == 0 && len_with_crc > FRAME_CRC_LEN &&
-                len_with_crc <= LAN9118_FRAME_LEN_MAX + FRAME_CRC_LEN;
-    uint32_t len = good ? len_with_crc - FRAME_CRC_LEN : 0;
-    uint32_t words = good ? padded_words(len) : 0;
-    bool fits = words < LAN9118_RING_WORDS - (nic->ring_in - nic->ring_out);
-    bool keep = good && fits;
-    for (uint32_t i = 0; i < fifo_words; i++) {
-        uint32_t word = nic->regs[RX_DATA_FIFO];
-        if (keep && i < words) {
-            nic->ring[(nic->ring_in + 1u + i) % LAN9118_RING_WORDS] = word;
-        }
-    }
-    nic->counts.frames_bad += good ? 0 : 1;
-    nic->counts.frames_dropped += fits ? 0 : 1;
-    if (keep) {
-        nic->ring[nic->ring_in % LAN9118_RING_WORDS] = len;
-        nic->ring_in += 1u + words;
-    }
+    return (nic->regs[RX_FIFO_INF] >> 16 & 0xFFu) != 0;
 }
 
 bool lan9118_receive(struct lan9118 *nic, struct netif *netif)
 {
-    if (nic->ring_in == nic->ring_out) {
+    if (!lan9118_has_frame(nic)) {
         return false;
     }
-    uint32_t len = nic->ring[nic->ring_out % LAN9118_RING_WORDS];
-    uint32_t words = padded_words(len);
-    nic->ring_out++;
-    struct pbuf *frame = take_frame(nic, words);
-    nic->ring_out += words;
-    if (frame == NULL) {
-        nic->counts.frames_dropped++;
-        return true;
-    }
-    pbuf_realloc(frame, (uint16_t)(len + ETH_PAD_SIZE));
-    if (netif->input(frame, netif) != ERR_OK) {
+    uint32_t status = nic->regs[RX_STATUS_FIFO];
+    uint32_t len_with_crc = status >> 16 & 0x3FFFu;
+    bool good = (status & RX_STATUS_ERROR) == 0 && len_with_crc > FRAME_CRC_LEN &&
+                len_with_crc <= LAN9118_FRAME_LEN_MAX + FRAME_CRC_LEN;
+    uint16_t len = good ? (uint16_t)(len_with_crc - FRAME_CRC_LEN + ETH_PAD_SIZE) : 0;
+    struct pbuf *frame = good ? network_frame_alloc(len) : NULL;
+    read_frame(nic, frame, padded_words(len_with_crc));
+    nic->counts.frames_bad += good ? 0 : 1;
+    nic->counts.frames_dropped += good && frame == NULL ? 1 : 0;
+    if (frame != NULL && netif->input(frame, netif) != ERR_OK) {
         pbuf_free(frame);
     }
     return true;
 }
 
-/* The next `words` words of the ring in a pbuf of their own. */
-static struct pbuf *take_frame(struct lan9118 *nic, uint32_t words)
+/* All `words` of a frame out of the FIFO; what lies behind the pbufs' end, and the whole of a frame
+ * without a pbuf, goes nowhere. Not left to the NIC: QEMU's fast-forward (RX_DP_CTRL) leaves the
+ * FIFO's accounting wrong (7.2 and 10.0). */
+static void read_frame(struct lan9118 *nic, struct pbuf *frame, uint32_t words)
 {
-    uint32_t at = nic->ring_out % LAN9118_RING_WORDS;
-    uint32_t first = LAN9118_RING_WORDS - at < words ? LAN9118_RING_WORDS - at : words;
-    struct pbuf *frame = network_frame_alloc((uint16_t)(words * 4u));
-    if (frame != NULL) {
-        (void)pbuf_take(frame, &nic->ring[at], (uint16_t)(first * 4u));
-        (void)pbuf_take_at(frame, nic->ring, (uint16_t)((words - first) * 4u),
-                           (uint16_t)(first * 4u));
+    uint32_t at = 0; /* bytes of this pbuf */
+    for (; words > 0; words--) {
+        uint32_t word = nic->regs[RX_DATA_FIFO];
+        if (frame != NULL && at == frame->len) {
+            frame = frame->next;
+            at = 0;
+        }
+        if (frame != NULL) {
+            uint32_t left = frame->len - at;
+            uint8_t *to = (uint8_t *)frame->payload + at;
+            if (left >= sizeof(word)) {
+                memcpy(to, &word, sizeof(word)); /* one instruction */
+                at += sizeof(word);
+            } else {
+                memcpy(to, &word, left);
+                at += left;
+            }
+        }
     }
-    return frame;
 }
 
 /* Words of `len` bytes behind the padding that aligns the IP header. */
@@ -249,7 +229,6 @@ signed char lan9118_send(struct lan9118 *nic, struct pbuf *frame)
     while ((nic->regs[TX_FIFO_INF] >> 16 & 0xFFu) != 0) {
         (void)nic->regs[TX_STATUS_FIFO];
     }
-    (void)lan9118_drain(nic);
     return ERR_OK;
 }
 

@@ -24,10 +24,10 @@
 #define LIMPET_SPOOL_LEN 2048u
 
 #define LIMPET_PBUFS 16u
-#define LIMPET_CLOSING_PCBS 4u
+#define LIMPET_CLOSING_PCBS 3u
 #define LIMPET_TCP_SEGS 24u
 #define LIMPET_LWIP_REF_PBUFS 16u
-#define LIMPET_LWIP_HEAP_LEN 4096u
+#define LIMPET_LWIP_HEAP_LEN 3072u
 
 #include "sizes/common.h"
 

@@ -26,7 +26,7 @@
 #define MEMP_NUM_TCP_SEG LIMPET_TCP_SEGS
 #define MEMP_NUM_UDP_PCB 4 /* DHCP, DNS, SNTP, one spare */
 #define MEMP_NUM_REASSDATA 2
-#define MEMP_NUM_ARP_QUEUE 8
+#define MEMP_NUM_ARP_QUEUE 4
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 2) /* SNTP: answer, next question */
 
 /* ---- Link and IP ---- */
