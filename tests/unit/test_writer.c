@@ -620,6 +620,24 @@ static void test_full_in_flight(void)
     CHECK_EQ_UINT(window_count, writer.store.windows_written + writer.store.windows_dropped);
 }
 
+/* So much happened that the whole ring could not hold it: that window is lost, with the reason. */
+static void test_too_long(void)
+{
+    static char names[200][8];
+    start_with(0, 1000000);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(names[i], sizeof names[i], "/%zu", i);
+        struct proxy_series *one =
+            metrics_open_proxy(&metrics, METRICS_PIPE, slice_from_cstr(names[i]));
+        CHECK(one != NULL);
+        metrics_record_proxy(&metrics, one, true, false, (int64_t)i + 1);
+    }
+    close_window(1);
+    CHECK_EQ_UINT(writer.store.dropped[STORE_DROP_TOO_LONG], 1);
+    CHECK_EQ_UINT(store_count(&writer.store), 0);
+    CHECK(logged("1 window dropped: it is larger than the buffer"));
+}
+
 /* ---- Time --------------------------------------------------------------------------------- */
 
 /* Nothing is sent before the clock is known; then every window gets its own time. */
@@ -719,6 +737,7 @@ int main(void)
     test_values();
     test_buffer_size();
     test_full_in_flight();
+    test_too_long();
     test_clock_unknown();
     test_clock_unknown_short_windows();
     test_clock_steps();
