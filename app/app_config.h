@@ -255,8 +255,8 @@
 #endif
 
 /* Members of one object of a backend's body, where a rule looks into it; with more it is that
- * backend's error. 8..65536. 4 B each, once (2 B
- * where bodies are short enough for offsets of 16 bits). */
+ * backend's error. 8..65536. 4 B each, once; 2 B where bodies are short enough for offsets of 16
+ * bits. */
 #ifndef LIMPET_JSON_KEYS_MAX
 #define LIMPET_JSON_KEYS_MAX 16384u
 #endif
