@@ -635,6 +635,12 @@
 #define LIMPET_RX_PBUFS_MAX                                                                        \
     (LIMPET_RX_PBUFS_WANTED < LIMPET_PBUFS / 2u ? LIMPET_RX_PBUFS_WANTED : LIMPET_PBUFS / 2u)
 
+/* Used pbufs from which on a connection with some unread gets no more: one is left for each client.
+ */
+#define LIMPET_RX_PBUFS_SHARED                                                                     \
+    (LIMPET_PBUFS > 2u * LIMPET_GATEWAY_CONNS ? LIMPET_PBUFS - LIMPET_GATEWAY_CONNS                \
+                                              : LIMPET_PBUFS / 2u)
+
 /* Series that are not of an endpoint or a proxy: the 6 of the router, the 36 of the service. */
 #define LIMPET_FIXED_SERIES 42u
 

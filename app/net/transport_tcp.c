@@ -3,6 +3,7 @@
 #include "net/pool.h"
 
 #include "lwip/ip_addr.h"
+#include "lwip/stats.h"
 #include "lwip/tcp.h"
 
 #include <assert.h>
@@ -174,6 +175,22 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     rx_append(t, p);
     pool_ready(t);
     return ERR_OK;
+}
+
+/* lwIP's hook, before it takes the segment. Frames that nobody reads yet hold the pool's pbufs;
+ * when few are left, a connection that has some waiting gets no more. The segment was not
+ * acknowledged, so its peer keeps and repeats it. */
+int8_t net_segment_arrives(const struct tcp_pcb *pcb, const struct pbuf *p)
+{
+    if (pcb->state == LISTEN || pcb->recv != on_recv || p->tot_len == 0) {
+        return ERR_OK;
+    }
+    const struct transport *t = pcb->callback_arg;
+    if (t->rx_count == 0 || lwip_stats.memp[MEMP_PBUF_POOL]->used <= LIMPET_RX_PBUFS_SHARED) {
+        return ERR_OK;
+    }
+    TCP_STATS_INC(tcp.drop);
+    return ERR_MEM;
 }
 
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)

@@ -94,6 +94,7 @@
 #define TCP_MAXRTX 8
 #define TCP_OVERSIZE 0         /* a head and a body in one segment are written with MORE */
 #define SO_REUSE 1
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, len, len1, opt2, p) net_segment_arrives((pcb), (p))
 
 /* ---- Statistics: 32 bit, or differences of wrapped 16-bit counters would lie ---- */
 #define LWIP_STATS 1

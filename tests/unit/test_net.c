@@ -288,6 +288,39 @@ static void test_tiny_segments_are_bounded(void)
     part(&listener, &owner, &peer);
 }
 
+/* What other connections hold is played by frames taken from the pool. */
+static void test_one_unread_segment_each_when_the_pool_is_short(void)
+{
+    struct net_listener listener;
+    struct owner owner;
+    struct peer peer;
+    static struct pbuf *held[LIMPET_RX_PBUFS_SHARED + 1u];
+    char bytes[16];
+    join(&listener, &owner, &peer);
+    for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+        held[i] = pbuf_alloc(PBUF_RAW, 1, PBUF_POOL);
+        CHECK(held[i] != NULL);
+    }
+    uint32_t dropped = lwip_stats.tcp.drop;
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_EQ_INT(tcp_write(peer.pcb, &"abc"[i], 1, TCP_WRITE_FLAG_COPY), ERR_OK);
+        tcp_output(peer.pcb);
+        settle();
+    }
+    CHECK_EQ_UINT(owner.t->rx_count, 1);
+    CHECK(lwip_stats.tcp.drop > dropped);
+    CHECK_EQ_UINT(read_all(owner.t, bytes, sizeof(bytes)), 1);
+    world_run(5000); /* the peer repeats; nothing was unread, so one more is taken */
+    CHECK_EQ_UINT(owner.t->rx_count, 1);
+    for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+        pbuf_free(held[i]);
+    }
+    world_run(10000);
+    CHECK_EQ_UINT(read_all(owner.t, bytes, sizeof(bytes)), 2);
+    CHECK(memcmp(bytes, "bc", 2) == 0);
+    part(&listener, &owner, &peer);
+}
+
 static void test_send_is_bounded(void)
 {
     static char out[40000];
@@ -737,6 +770,7 @@ int main(void)
     test_bulk(1100);
     test_receive_is_bounded_by_the_window();
     test_tiny_segments_are_bounded();
+    test_one_unread_segment_each_when_the_pool_is_short();
     test_send_is_bounded();
     test_write_without_memory();
     test_half_closed();

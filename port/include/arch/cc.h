@@ -16,10 +16,15 @@ uint16_t port_sntp_port(void);
 void port_sntp_ask(struct udp_pcb *pcb, int32_t *seconds, uint32_t *fraction);
 void port_sntp_answer(int32_t seconds, uint32_t fraction);
 
+/* Supplied by app/net/transport_tcp.c: whether lwIP takes a segment of a connection (0 = ERR_OK) or
+ * leaves it to its peer, who repeats it. */
+struct pbuf;
+struct tcp_pcb;
+int8_t net_segment_arrives(const struct tcp_pcb *pcb, const struct pbuf *p);
+
 #define LWIP_RAND() port_lwip_rand()
 #define LWIP_PLATFORM_ASSERT(text) port_lwip_panic((text), __FILE__, __LINE__)
 /* Only reached with LWIP_DEBUG, which we never define: no printf in the core. */
 #define LWIP_PLATFORM_DIAG(args) ((void)0)
-
 
 #endif
