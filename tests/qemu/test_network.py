@@ -132,9 +132,9 @@ class Network:
 
 class Board:
     """The board on that network, alone with its console. `config`: krakend.json as text; `extra`: for
-    tools/config-image."""
+    tools/config-image; `qemu`: for QEMU."""
 
-    def __init__(self, network, config=METRICS_ONLY, extra=()):
+    def __init__(self, network, config=METRICS_ONLY, extra=(), qemu=()):
         self.folder = network.folder.name
         self.console_path = os.path.join(self.folder, "console")
         image = os.path.join(self.folder, "config.bin")
@@ -151,7 +151,7 @@ class Board:
         arguments[arguments.index("-netdev") + 1] = network.qemu_argument()
         with open(os.path.join(self.folder, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(
-                [machine.QEMU, *arguments, "-display", "none", "-monitor", "none", "-serial",
+                [machine.QEMU, *arguments, *qemu, "-display", "none", "-monitor", "none", "-serial",
                  f"file:{self.console_path}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def console(self):
