@@ -205,6 +205,16 @@ def read_prompt(channel):
         text += piece
 
 
+def monitor_says(path, command):
+    """Returns when QEMU has done it; `path`: the socket of its monitor."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(path)
+        channel.settimeout(SECONDS_MAX)
+        read_prompt(channel)
+        channel.sendall(command.encode() + b"\n")
+        read_prompt(channel)
+
+
 class Machine:
     """A running board. `config` is a dictionary, or bytes that are written to the partition as they
     are; its listeners are published on free ports of 127.0.0.1, and a UDP port where nobody listens."""
@@ -309,13 +319,7 @@ class Machine:
                           f"{count} x {pattern!r} on the console:\n{self.console()}")
 
     def monitor(self, command):
-        """Returns when QEMU has done it."""
-        with socket.socket(socket.AF_UNIX) as channel:
-            channel.connect(self.monitor_path)
-            channel.settimeout(SECONDS_MAX)
-            read_prompt(channel)
-            channel.sendall(command.encode() + b"\n")
-            read_prompt(channel)
+        monitor_says(self.monitor_path, command)
 
     @contextlib.contextmanager
     def debugger(self):

@@ -165,7 +165,8 @@ def test_more_clients_than_slots():
 
 def test_frames_that_overrun_the_nic():
     """More frames at once than the NIC holds: those are lost and counted, the rest goes on. A machine that
-    stands still gets them all in the moment in which it goes on. QEMU's LAN9118 does not count them."""
+    stands still gets them all in the moment in which it goes on. QEMU's LAN9118 does not count them; there
+    test_network.py proves that frames are lost."""
     with Backend() as backend, board(backend) as m:
         assert m.stats()["limpet.netif.frames_dropped"] == 0
         m.monitor("stop")
