@@ -129,6 +129,17 @@ def symbol_address(elf, symbol):
     return int(re.search(rf"^([0-9a-f]+) \w {symbol}$", text, re.M).group(1), 16) & ~1
 
 
+def check_stack(stats):
+    """What was ever used is no more than the calls can take by the compiler's call graph, and that has room.
+    The three numbers as words."""
+    tool = os.path.join(ROOT, "tools", "board-stack")
+    said = subprocess.run([tool, BUILD], check=True, capture_output=True, text=True).stdout
+    used, room = (stats[f"limpet.firmware.stack_{name}"] for name in ("bytes_max", "bytes"))
+    words = f"{used} of {room} bytes were used, the calls can take {said.split()[0]}"
+    assert used <= int(said.split()[0]) <= room, words
+    return words
+
+
 def wait_until(condition, what, seconds=SECONDS_MAX):
     deadline = time.monotonic() + seconds
     while True:
