@@ -43,6 +43,9 @@ struct board_netif_counts {
 };
 const struct board_netif_counts *board_netif_counts(void);
 
+/* The PHY sees a partner at the other end of the cable. Costs some register reads: once a second.
+ */
+bool board_netif_has_link(void);
 /* The NIC answers and is switched on. Costs a few register reads: once a second. */
 bool board_netif_alive(void);
 

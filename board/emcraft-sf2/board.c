@@ -184,6 +184,11 @@ const struct board_netif_counts *board_netif_counts(void)
     return &board.mac.counts;
 }
 
+bool board_netif_has_link(void)
+{
+    return msf2_emac_has_link(&board.mac);
+}
+
 bool board_netif_alive(void)
 {
     return msf2_emac_alive(&board.mac);

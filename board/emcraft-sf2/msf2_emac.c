@@ -13,6 +13,10 @@ enum {
     CFG1 = 0x000 / 4,
     CFG2 = 0x004 / 4,
     MAX_FRAME_LENGTH = 0x010 / 4,
+    MII_CMD = 0x024 / 4,
+    MII_ADDR = 0x028 / 4,
+    MII_STATUS = 0x030 / 4,
+    MII_INDICATORS = 0x034 / 4,
     STATION_1 = 0x040 / 4,
     STATION_2 = 0x044 / 4,
     FIFO_CFG0 = 0x048 / 4,
@@ -33,6 +37,10 @@ enum {
 #define RX_STATUS_FRAME 0x00000001u
 #define RX_STATUS_OVERFLOW 0x00000004u
 #define IRQ_RX (RX_STATUS_FRAME << 4 | RX_STATUS_OVERFLOW << 4)
+#define MII_CMD_READ 0x00000001u
+#define MII_ADDR_BMSR 0x00000101u /* PHY 1, register 1 (IEEE 802.3 clause 22) */
+#define MII_BUSY 0x00000001u
+#define BMSR_LINK 0x0004u /* low until read, once the link was lost */
 #define EMPTY 0x80000000u
 #define SIZE_MASK 0x000007FFu
 #define FRAME_LEN_MAX 1514u
@@ -77,6 +85,19 @@ void msf2_emac_init(struct msf2_emac *mac, uintptr_t base, const uint8_t address
 bool msf2_emac_alive(const struct msf2_emac *mac)
 {
     return (mac->regs[CFG1] & CFG1_BOTH_ON) == CFG1_BOTH_ON;
+}
+
+bool msf2_emac_has_link(struct msf2_emac *mac)
+{
+    mac->regs[MII_ADDR] = MII_ADDR_BMSR;
+    mac->regs[MII_CMD] = 0;
+    mac->regs[MII_CMD] = MII_CMD_READ;
+    for (uint32_t i = 0; i < SPIN_MAX; i++) {
+        if ((mac->regs[MII_INDICATORS] & MII_BUSY) == 0) {
+            return (mac->regs[MII_STATUS] & BMSR_LINK) != 0;
+        }
+    }
+    return false;
 }
 
 static void start_receiver(struct msf2_emac *mac)

@@ -37,6 +37,8 @@ struct msf2_emac {
 void msf2_emac_init(struct msf2_emac *mac, uintptr_t base, const uint8_t address[6]);
 /* Receiver and transmitter are on. */
 bool msf2_emac_alive(const struct msf2_emac *mac);
+/* The PHY has a link; one that was lost since the last call counts as none. */
+bool msf2_emac_has_link(struct msf2_emac *mac);
 bool msf2_emac_has_frame(const struct msf2_emac *mac);
 /* Gives the oldest received frame to the netif; false when there is none. */
 bool msf2_emac_receive(struct msf2_emac *mac, struct netif *netif);

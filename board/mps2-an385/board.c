@@ -175,6 +175,11 @@ const struct board_netif_counts *board_netif_counts(void)
     return &board.nic.counts;
 }
 
+bool board_netif_has_link(void)
+{
+    return lan9118_has_link(&board.nic);
+}
+
 bool board_netif_alive(void)
 {
     return lan9118_alive(&board.nic);

@@ -54,6 +54,8 @@ enum { MAC_CR = 1, MAC_ADDRH = 2, MAC_ADDRL = 3, MII_ACC = 6, MII_DATA = 7 };
 #define MII_WRITE 0x2u
 #define MII_BUSY 0x1u
 #define BMCR_AUTONEGOTIATE 0x1200u /* on and restarted (IEEE 802.3 clause 22) */
+#define MII_BMSR (1u << 6)         /* register 1 */
+#define BMSR_LINK 0x0004u          /* low until read, once the link was lost */
 #define FRAME_CRC_LEN 4u
 #define FRAME_LEN_MIN 60u
 #define SEND_PIECE_LEN 256u
@@ -115,6 +117,17 @@ bool lan9118_alive(struct lan9118 *nic)
     nic->counts.frames_dropped += nic->regs[RX_DROP];
     return nic->regs[BYTE_TEST] == BYTE_TEST_VALUE &&
            (mac_read(nic, MAC_CR) & MAC_CR_BOTH_ON) == MAC_CR_BOTH_ON;
+}
+
+bool lan9118_has_link(struct lan9118 *nic)
+{
+    mac_write(nic, MII_ACC, MII_PHY_1 | MII_BMSR | MII_BUSY);
+    for (uint32_t i = 0; i < SPIN_MAX; i++) {
+        if ((mac_read(nic, MII_ACC) & MII_BUSY) == 0) {
+            return (mac_read(nic, MII_DATA) & BMSR_LINK) != 0;
+        }
+    }
+    return false;
 }
 
 /* ---- Registers of the MAC ---------------------------------------------------------------------

@@ -25,6 +25,8 @@ struct lan9118 {
 bool lan9118_init(struct lan9118 *nic, uintptr_t base, uint8_t mac[6]);
 /* It is still there, receiver and transmitter on. Counts what the FIFO had no room for. */
 bool lan9118_alive(struct lan9118 *nic);
+/* The PHY has a link; one that was lost since the last call counts as none. */
+bool lan9118_has_link(struct lan9118 *nic);
 /* The interrupt line goes low; it rises again with the next frame. */
 void lan9118_acknowledge(struct lan9118 *nic);
 /* A received frame waits. */

@@ -225,6 +225,7 @@ static void sample(uint64_t now_ns)
     struct metrics *m = &firmware.app.metrics;
     firmware.sample_ns = now_ns + LIMPET_S_TO_NS(1);
     firmware.netif_alive = board_netif_alive();
+    network_check_link(&firmware.network);
     firmware.state.stack_used_max = (uint32_t)stack_used_max();
     metrics_set_service(m, SERVICE_STACK_INUSE, firmware.state.stack_used_max);
     metrics_set_service(m, SERVICE_STACK_SYS, LIMPET_STACK_LEN);

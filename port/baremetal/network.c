@@ -86,11 +86,16 @@ static void add_netif(struct network *network)
 static void wait_for_address(struct network *network)
 {
     uint64_t complain_ns = board_now_ns() + LIMPET_MS_TO_NS(STILL_WAITING_MS);
+    uint64_t look_ns = 0;
     while (!dhcp_supplied_address(&network->netif)) {
         uint64_t now_ns = board_now_ns();
         if (now_ns >= complain_ns) {
             log_line(network->log, LOG_WARN, PREFIX, "still no address from DHCP");
             complain_ns = now_ns + LIMPET_MS_TO_NS(STILL_WAITING_MS);
+        }
+        if (now_ns >= look_ns) {
+            network_check_link(network);
+            look_ns = now_ns + LIMPET_S_TO_NS(1);
         }
         if (board_netif_alive()) {
             board_watchdog_feed();
@@ -115,6 +120,22 @@ bool network_poll(struct network *network)
     unsigned frames = board_netif_poll(&network->netif, FRAMES_PER_TURN);
     sys_check_timeouts();
     return frames == FRAMES_PER_TURN;
+}
+
+void network_check_link(struct network *network)
+{
+    bool link = board_netif_has_link();
+    if (link == (netif_is_link_up(&network->netif) != 0)) {
+        return;
+    }
+    log_line(network->log, link ? LOG_INFO : LOG_WARN, PREFIX,
+             link ? "the link is back; DHCP is asked whether the address holds"
+                  : "the link is down");
+    if (link) {
+        netif_set_link_up(&network->netif);
+    } else {
+        netif_set_link_down(&network->netif);
+    }
 }
 
 uint64_t network_next_ns(uint64_t now_ns)

@@ -25,6 +25,9 @@ void network_start(struct network *network, struct log *log, struct slice image_
 struct pbuf *network_frame_alloc(uint16_t len);
 /* Frames in, lwIP's timers. True: more frames may wait. */
 bool network_poll(struct network *network);
+/* Looks at the cable, once a second: one that comes back may lead to another network, so DHCP is
+ * asked whether the address holds. */
+void network_check_link(struct network *network);
 /* Monotonic time of lwIP's next timer. */
 uint64_t network_next_ns(uint64_t now_ns);
 

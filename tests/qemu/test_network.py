@@ -212,6 +212,41 @@ def test_another_address():
         assert board.console().count("limpet 0.") == 1, board.console()
 
 
+def test_another_network_after_the_cable_was_pulled():
+    """The old address is asked for again at once, and given up when the new network does not know it."""
+    with Network() as network, Board(network) as board:
+        board.wait("READY")
+        machine.wait_until(lambda: network.answers_ping(GUEST), "an echo")
+        board.monitor("set_link net off")
+        board.wait("the link is down")
+        board.monitor("set_link net on")
+        board.wait("the link is back")
+        machine.wait_until(lambda: len(network.acknowledged) == 2, "the address is asked for again")
+        machine.wait_until(lambda: network.answers_ping(GUEST), "an echo of the old address")
+        board.monitor("set_link net off")
+        machine.wait_until(lambda: board.console().count("the link is down") == 2, "the link is down again")
+        network.offers = OTHER
+        board.monitor("set_link net on")
+        board.wait("address 10.9.0.77 from DHCP")
+        machine.wait_until(lambda: network.answers_ping(OTHER), "an echo of the new address")
+        assert board.console().count("limpet 0.") == 1, board.console()
+
+
+def test_a_cable_that_is_plugged_in_later():
+    """Without waiting for the next of DHCP's own tries, which come a minute apart in the end."""
+    with Network() as network:
+        network.offers = None
+        with Board(network) as board:
+            machine.wait_until(lambda: os.path.exists(board.monitor_path), "QEMU's monitor")
+            board.monitor("set_link net off")
+            board.wait("the link is down")
+            network.offers = GUEST
+            board.monitor("set_link net on")
+            board.wait("the link is back")
+            board.wait("READY")
+            machine.wait_until(lambda: network.answers_ping(GUEST), "an echo")
+
+
 def storm(network, frames):
     for frame in frames:
         network.send(frame)
