@@ -41,6 +41,7 @@ static void fail(struct backend *b)
         count(b, false, BREAKER_FAILURE);
     }
     b->state = BACKEND_FAILED;
+    gateway_leave_line(b->gateway, b);
     client_cancel(&b->call);
 }
 
@@ -274,6 +275,7 @@ void backend_end(struct backend *b, bool late)
     if (backend_is_running(b)) {
         count(b, false, late ? BREAKER_FAILURE : BREAKER_NOTHING);
     }
+    gateway_leave_line(b->gateway, b);
     client_cancel(&b->call);
     gateway_give_body(b->gateway, b->body);
     b->body = NULL;
@@ -408,6 +410,14 @@ static bool wants_refused(struct backend *b, unsigned status)
     return details || (b->config->error_code && b->gateway->config->router.return_error_msg);
 }
 
+/* The exchange never holds another one, for which it would wait with this one in hand. */
+static bool needs_one_body(const struct backend *b)
+{
+    const struct config_endpoint *endpoint = b->origin->endpoint;
+    return endpoint->backend_count == 1 && endpoint->concurrent_calls <= 1 &&
+           endpoint->static_strategy == STATIC_NEVER && b->request == NULL;
+}
+
 static void take_json_head(struct backend *b, const struct message_head *head)
 {
     struct slice coding = message_find(head, SLICE_LIT("Content-Encoding"));
@@ -423,8 +433,12 @@ static void take_json_head(struct backend *b, const struct message_head *head)
         fail_text(b, "body is longer than the limit");
         return;
     }
+    if (b->body == NULL && needs_one_body(b) && gateway_line_up(b->gateway, b)) {
+        return;
+    }
     if (b->body == NULL) {
         b->body = gateway_take_body(b->gateway);
+        gateway_leave_line(b->gateway, b);
     }
     if (b->body == NULL) {
         fail_text(b, "no memory for the body");

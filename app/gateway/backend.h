@@ -39,6 +39,7 @@ struct backend {
     bool no_op;
     bool partial; /* COMPLETE: it answered, with an error (return_error_details) */
     bool request_sent;
+    bool lined_up; /* for a body: the answer's head waits in its connection */
     bool foreign; /* redirected to a host that credentials are not meant for */
     uint8_t redirects;
     uint32_t period;        /* of its breaker, 0 = it has none or did not let the call through */
@@ -47,6 +48,7 @@ struct backend {
     bool unreachable;       /* FAILED: it gave no answer in HTTP, or broke it off */
     const char *error_text; /* FAILED: why, static */
     struct backend *next;   /* free list; the pipe's list */
+    struct backend *line_next;
     void *owner;            /* the pipe */
     const struct body *request; /* the request's body, held; NULL = it streams from the client */
     size_t request_at;

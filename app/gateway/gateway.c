@@ -227,6 +227,57 @@ void gateway_give_exchange(struct gateway *gateway, struct exchange *x)
     gateway->exchanges_used--;
 }
 
+static bool has_body(const struct gateway *gateway)
+{
+    return gateway->free_body != NULL || gateway->bodies_touched < LIMPET_BODIES;
+}
+
+/* The first in line tries again. */
+static void call_first(struct gateway *gateway)
+{
+    if (gateway->body_line != NULL && has_body(gateway)) {
+        client_again(&gateway->body_line->call);
+    }
+}
+
+bool gateway_line_up(struct gateway *gateway, struct backend *b)
+{
+    bool first = gateway->body_line == NULL || gateway->body_line == b;
+    if (first && has_body(gateway)) {
+        return false;
+    }
+    if (b->lined_up) {
+        return true;
+    }
+    if (!has_body(gateway) && gateway->body_line_len + 1 >= LIMPET_BACKEND_CONNS) {
+        return false;
+    }
+    struct backend **last = &gateway->body_line;
+    while (*last != NULL) {
+        last = &(*last)->line_next;
+    }
+    *last = b;
+    b->line_next = NULL;
+    b->lined_up = true;
+    gateway->body_line_len++;
+    return true;
+}
+
+void gateway_leave_line(struct gateway *gateway, struct backend *b)
+{
+    if (!b->lined_up) {
+        return;
+    }
+    struct backend **link = &gateway->body_line;
+    while (*link != b) {
+        link = &(*link)->line_next;
+    }
+    *link = b->line_next;
+    b->lined_up = false;
+    gateway->body_line_len--;
+    call_first(gateway);
+}
+
 struct body *gateway_take_body(struct gateway *gateway)
 {
     struct body *body = gateway->free_body;
@@ -260,6 +311,7 @@ void gateway_give_body(struct gateway *gateway, struct body *body)
     body->next = gateway->free_body;
     gateway->free_body = body;
     gateway->bodies_used--;
+    call_first(gateway);
 }
 
 void gateway_give_bodies(struct gateway *gateway, struct body *first)

@@ -47,6 +47,8 @@ struct gateway {
     size_t bodies_used;
     size_t bodies_used_max;
     uint64_t bodies_refused; /* each the error of one backend call */
+    struct backend *body_line; /* answers that wait for a body, first come, first served */
+    size_t body_line_len;
     struct backend *free_call;
     size_t calls_touched;
     size_t calls_used;
@@ -83,6 +85,11 @@ void gateway_set_time(struct gateway *gateway, uint64_t now_ns, int64_t unix_ns)
 struct body *gateway_take_body(struct gateway *gateway);
 void gateway_give_body(struct gateway *gateway, struct body *body);    /* NULL is allowed */
 void gateway_give_bodies(struct gateway *gateway, struct body *first); /* and all behind it */
+/* True: `b` stands in line for a body, and an event of its call follows once it may try again.
+ * False: one is free for it, or the line is full. One backend connection never waits here, so that
+ * those who hold bodies get the connections that they need and go on. */
+bool gateway_line_up(struct gateway *gateway, struct backend *b);
+void gateway_leave_line(struct gateway *gateway, struct backend *b);
 /* Zeroed; NULL (counted) when all are in use. */
 struct backend *gateway_take_call(struct gateway *gateway);
 void gateway_give_call(struct gateway *gateway, struct backend *call);

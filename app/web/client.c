@@ -161,6 +161,11 @@ void client_cancel(struct client_call *call)
     call->state = CALL_IDLE;
 }
 
+void client_again(struct client_call *call)
+{
+    tell_later(call);
+}
+
 /* ---- A connection for a call ---------------------------------------------------------------- */
 
 /* False when there is none: all slots are busy, or all that may be encrypted. */

@@ -177,6 +177,9 @@ bool client_body_done(const struct client_call *call);
  * closed). Also after DONE or FAILED, and inside `event`; no event follows. The call is CALL_IDLE
  * then. */
 void client_cancel(struct client_call *call);
+/* Asks for an `event` of a call that runs, from the loop: the caller had to wait for something of
+ * its own. */
+void client_again(struct client_call *call);
 void client_close_idle(struct client *client); /* clean stop */
 
 #endif

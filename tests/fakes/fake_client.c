@@ -29,6 +29,17 @@ static void run_event(struct fake_call *f)
     f->request.event(f->request.ctx, f->call);
 }
 
+void fake_client_turn(void)
+{
+    for (size_t i = 0; i < fake_call_count; i++) {
+        bool again = fake_calls[i].again;
+        fake_calls[i].again = false;
+        if (again && fake_calls[i].call != NULL) {
+            run_event(&fake_calls[i]);
+        }
+    }
+}
+
 /* ---- The test's side --------------------------------------------------------------------------
  */
 
@@ -174,6 +185,11 @@ void client_consume(struct client_call *call, size_t len)
 bool client_body_done(const struct client_call *call)
 {
     return call->state == CALL_DONE;
+}
+
+void client_again(struct client_call *call)
+{
+    fake_of(call)->again = true;
 }
 
 void client_cancel(struct client_call *call)

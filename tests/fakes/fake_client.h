@@ -16,6 +16,7 @@ struct fake_call {
     size_t sent_len;
     size_t room; /* bytes that writes take before they are refused */
     bool sent_end;
+    bool again; /* an event is wanted */
     bool canceled;
     bool completed;    /* taken back after its answer was complete */
     char answer[2048]; /* head as it arrived */
@@ -36,6 +37,8 @@ void fake_call_answer(struct fake_call *f, unsigned status, const char *fields, 
                       bool complete);
 /* Further bytes: `body` is everything that arrived so far. Runs the event. */
 void fake_call_more(struct fake_call *f, struct slice body, bool complete);
+/* The loop's turn: the events that client_again asked for. */
+void fake_client_turn(void);
 /* The connection breaks. Runs the event. */
 void fake_call_fail(struct fake_call *f, int err);
 
