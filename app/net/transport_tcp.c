@@ -18,9 +18,6 @@
 #define KEEPALIVE_INTERVAL_MS 10000u
 #define KEEPALIVE_PROBES 4u
 
-/* Bytes of lwIP's heap that data leaves to what lwIP says itself: the SYN of a new connection, ACK
- * and FIN, about 80 bytes each. */
-#define HEAP_RESERVE 256u
 #define WRITE_TRY_MIN 64u /* no smaller piece is tried when lwIP's memory is short */
 
 _Static_assert(LWIP_TCP_KEEPALIVE, "dead peers would hold their slots");
@@ -347,20 +344,12 @@ static size_t op_write(struct transport *t, const char *bytes, size_t len, bool 
     return taken;
 }
 
-static size_t heap_for_data(void)
-{
-    size_t used = lwip_stats.mem.used + HEAP_RESERVE;
-    return used < MEM_SIZE ? MEM_SIZE - used : 0;
-}
-
 /* One tcp_write of as much as lwIP takes: all or nothing, and when its memory is short less may
  * still fit. */
 static size_t write_piece(struct tcp_pcb *pcb, const char *bytes, size_t len, bool more)
 {
     size_t room = tcp_sndbuf(pcb); /* at most 65535 */
-    size_t heap_left = heap_for_data();
     size_t piece = len < room ? len : room;
-    piece = piece < heap_left ? piece : heap_left;
     bool push_later = more || piece < len;
     while (piece > 0) {
         u8_t flags = push_later ? TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE : TCP_WRITE_FLAG_COPY;
