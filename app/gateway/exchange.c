@@ -107,9 +107,8 @@ static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns)
     out_duration_ms(out, x->origin.endpoint->timeout_ms);
     log_end(x->gateway->log);
     if (x->status == 0) {
-        unsigned status = x->gateway->config->router.timeout_status;
         pipe_expire(&x->pipe);
-        answer_error(x, status != 0 ? status : 500);
+        on_pipe(x);
     } else {
         cut(x);
     }

@@ -328,16 +328,9 @@ static void go_on(struct pipe *pipe)
 }
 
 /* What has not answered is an error; incomplete answers that waited for better ones count. */
-static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
+static void give_up(struct pipe *pipe)
 {
-    (void)timer;
-    (void)now_ns;
-    struct pipe *pipe = ctx;
     const struct config_endpoint *endpoint = endpoint_of(pipe);
-    struct out *out = gateway_log(pipe->gateway, LOG_ERROR, endpoint);
-    out_text(out, "answers missing at the deadline of the backends: ");
-    out_u64(out, (uint64_t)endpoint->backend_count - pipe->settled);
-    log_end(pipe->gateway->log);
     struct backend *next;
     pipe->late = true;
     for (struct backend *b = pipe->calls; b != NULL; b = next) {
@@ -358,6 +351,19 @@ static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
         render_problem(pipe, "context deadline exceeded");
         finish(pipe);
     }
+}
+
+static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
+{
+    (void)timer;
+    (void)now_ns;
+    struct pipe *pipe = ctx;
+    const struct config_endpoint *endpoint = endpoint_of(pipe);
+    struct out *out = gateway_log(pipe->gateway, LOG_ERROR, endpoint);
+    out_text(out, "answers missing at the deadline of the backends: ");
+    out_u64(out, (uint64_t)endpoint->backend_count - pipe->settled);
+    log_end(pipe->gateway->log);
+    give_up(pipe);
     pipe->event(pipe->ctx);
 }
 
@@ -433,9 +439,17 @@ void pipe_take_answer(struct pipe *pipe, struct pipe_answer *answer)
     render_answer(pipe, answer);
 }
 
+/* Fixed data stands for a backend that is late; a request that has not come whole has no answer. */
 void pipe_expire(struct pipe *pipe)
 {
+    assert(pipe->state == PIPE_RUNNING || pipe->state == PIPE_HOLDING);
+    if (pipe->state == PIPE_RUNNING) {
+        give_up(pipe);
+        return;
+    }
     pipe->late = true;
+    pipe->status = failure_status(pipe);
+    pipe->state = PIPE_FAILED;
     render_problem(pipe, "context deadline exceeded");
 }
 

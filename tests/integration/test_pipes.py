@@ -244,20 +244,20 @@ def test_static():
         return proxy(static={"strategy": strategy, "data": {"s": {"t": [1.50]}, "a": "fixed"}})
     data, merged = {"s": {"t": [1.5]}, "a": "fixed"}, {"s": {"t": [1.5]}, "a": "fixed", "b": {"c": [1, 2, 3]}}
     plain = {"a": 1, "b": {"c": [1, 2, 3]}}
-    good, bad, part = ("/a",), ("/500",), ("/a", "/500")
-    # strategy: answer to a good backend, a bad one, one of each
+    good, bad, late, part = ("/a",), ("/500",), ("/slow",), ("/a", "/500")
+    # strategy: answer to a good backend, a bad one (also one that comes too late), one of each
     want = {"always": (merged, data, merged), "success": (merged, None, plain),
             "errored": (plain, data, merged), "complete": (merged, None, plain),
             "incomplete": (plain, data, merged)}
     with lib.Backend(ROUTES) as backend:
-        cases = {f"/{strategy}/{i}": (strategy, patterns, want[strategy][i]) for strategy in want
-                 for i, patterns in enumerate((good, bad, part))}
-        config = lib.config([several(path, backend, *patterns, **fixed(strategy))
+        cases = {f"/{strategy}/{'-'.join(p[1:] for p in patterns)}": (strategy, patterns, want[strategy][i])
+                 for strategy in want for patterns, i in ((good, 0), (bad, 1), (late, 1), (part, 2))}
+        config = lib.config([several(path, backend, *patterns, timeout="600ms", **fixed(strategy))
                              for path, (strategy, patterns, _) in cases.items()]
                             + [several("/empty", backend, "/empty", **fixed("complete"))])
         with lib.Limpetd(config) as daemon:
             for path, (_, patterns, body) in cases.items():
-                counts = {p: {BAD if p == "/500" else GOOD: 1} for p in patterns}
+                counts = {p: {GOOD if p == "/a" else BAD: 1} for p in patterns}
                 complete = patterns == good
                 check(daemon, path, 500 if body is None else 200, "" if body is None else body,
                       "true" if complete else "false", GOOD if complete else BAD, counts)

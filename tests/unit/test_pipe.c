@@ -279,6 +279,36 @@ static void test_concurrent(void)
     check_answer(500, "false", "");
 }
 
+/* A single backend that is silent to the end of the time: the fixed data stands for its answer. */
+static void test_static_at_the_timeout(void)
+{
+    static const struct {
+        enum static_strategy strategy;
+        unsigned status;
+        const char *body;
+    } rows[] = {
+        {STATIC_ALWAYS, 200, "{\"s\":1}"},     {STATIC_ERRORED, 200, "{\"s\":1}"},
+        {STATIC_INCOMPLETE, 200, "{\"s\":1}"}, {STATIC_SUCCESS, 504, ""},
+        {STATIC_COMPLETE, 504, ""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config_endpoint *endpoint = merge_of(1);
+        endpoint->static_strategy = rows[i].strategy;
+        endpoint->static_data = SLICE_LIT("{\"s\":1}");
+        world.config.router.timeout_status = 504;
+        begin("GET", "/m");
+        world_move_time(999);
+        CHECK_EQ_UINT(conn.status, 0);
+        world_move_time(1);
+        check_answer(rows[i].status, "false", rows[i].body);
+        check_labels(rows[i].status == 200
+                         ? "connected\nbackend /a false true\npipe /m false true\n"
+                           "response /m 200 7\ndisconnected\n"
+                         : "connected\nbackend /a false true\npipe /m false true\n"
+                           "response /m 504 0\ndisconnected\n");
+    }
+}
+
 /* ---- Pools that are used up, clients that go --------------------------------------------------
  */
 
@@ -402,6 +432,7 @@ int main(void)
     test_key_bound();
     test_sequential();
     test_concurrent();
+    test_static_at_the_timeout();
     test_no_calls_left();
     test_no_bodies_left();
     test_no_body_for_the_request();
