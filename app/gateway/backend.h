@@ -91,8 +91,8 @@ void backend_push(struct backend *b);
 /* Gives back connection and body; a call that still ran counts as an error, and for its breaker
  * only if its time was over (`late`): otherwise somebody lost interest. No event follows. */
 void backend_end(struct backend *b, bool late);
-/* COMPLETE: takes the shaped body over; FAILED: the refused answer's, or NULL. The caller gives it
- * back to the pool. */
+/* COMPLETE: takes the shaped body over; FAILED: the refused answer's whole body, or NULL. The caller
+ * gives it back to the pool. */
 struct body *backend_take_body(struct backend *b);
 
 /* no-op, STREAM: the answer's head, and its decoded body. Empty = none now, or the body ended: then

@@ -300,9 +300,12 @@ def test_error_details():
 
 def test_error_code_and_message():
     with lib.Backend(ROUTES) as backend:
+        sequence = proxy(sequential=True)
         endpoints = [several("/code", backend, {"url_pattern": "/404", **CODE}),
                      several("/part", backend, "/a", {"url_pattern": "/404", **CODE}),
                      several("/none", backend, {"url_pattern": "/404", **CODE}, "/500"),
+                     several("/seq", backend, {"url_pattern": "/404", **CODE}, "/a", **sequence),
+                     several("/seq2", backend, "/a", {"url_pattern": "/404", **CODE}, **sequence),
                      several("/plain", backend, "/500"),
                      several("/slow", backend, "/slow", timeout="300ms"),
                      several("/merge", backend, "/slow", "/500", timeout="300ms")]
@@ -311,12 +314,16 @@ def test_error_code_and_message():
             check(daemon, "/part", 200, {"a": 1, "b": {"c": [1, 2, 3]}}, "false", BAD,
                   {"/a": {GOOD: 1}, "/404": {BAD: 1}})
             check(daemon, "/none", 500, "", "false", BAD, {"/404": {BAD: 1}, "/500": {BAD: 1}})
+            check(daemon, "/seq", 404, "", "false", BAD, {"/404": {BAD: 1}})
+            check(daemon, "/seq2", 200, {"a": 1, "b": {"c": [1, 2, 3]}}, "false", BAD,
+                  {"/a": {GOOD: 1}, "/404": {BAD: 1}})
             idle(daemon)
         config = lib.config(endpoints)
         config["extra_config"]["router"] = {"return_error_msg": True}
         with lib.Limpetd(config) as daemon:
-            answer = check(daemon, "/code", 404, '{"e":1}', "false", BAD, {"/404": {BAD: 1}})
-            assert answer.headers["Content-Type"] == "application/json"
+            for path in ("/code", "/seq"):
+                answer = check(daemon, path, 404, '{"e":1}', "false", BAD, {"/404": {BAD: 1}})
+                assert answer.headers["Content-Type"] == "application/json"
             answer = check(daemon, "/plain", 500, "invalid status code", "false", BAD, {"/500": {BAD: 1}})
             assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
             check(daemon, "/slow", 500, "context deadline exceeded", "false", BAD, {"/slow": {BAD: 1}})
@@ -324,6 +331,35 @@ def test_error_code_and_message():
                   {"/slow": {BAD: 1}, "/500": {BAD: 1}})
             lines = daemon.get("/none").body.decode().split("\n")
             assert sorted(lines) == ["invalid status code", '{"e":1}'], lines
+            idle(daemon)
+
+
+def test_error_bodies_are_whole():
+    """What is cut off or too long does not go to the client as if it were all; one without type is text."""
+    long = b"x" * 1500000
+    answers = {"/cut": b"Content-Length: 16\r\n\r\n{\"x\":1",
+               "/cutchunk": b"Transfer-Encoding: chunked\r\n\r\n6\r\n{\"x\":1\r\n",
+               "/long": b"Content-Length: 1500000\r\n\r\n" + long,
+               "/longchunk": b"Transfer-Encoding: chunked\r\n\r\n16E360\r\n" + long + b"\r\n0\r\n\r\n",
+               "/typeless": b"Content-Length: 7\r\n\r\n{\"x\":1}"}
+    texts = {"/cut": "connection closed early", "/cutchunk": "connection closed early",
+             "/long": "body is longer than the limit", "/longchunk": "body is longer than the limit",
+             "/typeless": '{"x":1}'}
+
+    def serve(connection):
+        path = lib.read_head(connection).split(b" ")[1].decode()
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\n" + answers[path])
+    with lib.RawBackend(serve) as backend:
+        endpoints = [several(path, backend, {"url_pattern": path, **CODE}) for path in answers]
+        endpoints += [several("/both" + path, backend, {"url_pattern": path, **CODE},
+                              {"url_pattern": path, **CODE}) for path in answers]
+        config = lib.config(endpoints)
+        config["extra_config"]["router"] = {"return_error_msg": True}
+        with lib.Limpetd(config) as daemon:
+            for path, text in texts.items():
+                answer = check(daemon, path, 404, text, "false", BAD, {path: {BAD: 1}})
+                assert answer.headers["Content-Type"] == "text/plain; charset=utf-8", path
+                check(daemon, "/both" + path, 500, f"{text}\n{text}", "false", BAD, {path: {BAD: 2}})
             idle(daemon)
 
 
