@@ -377,6 +377,7 @@ static void follow(struct backend *b, const struct message_head *head)
         out_text(out, ": ");
         out_text(out, limpet_err_text(err));
         log_end(b->gateway->log);
+        b->error_text = limpet_err_text(err);
         fail(b);
         return;
     }

@@ -196,7 +196,7 @@ def test_sequential():
 # ---- Concurrent calls ----------------------------------------------------------------------------
 
 def test_concurrent_calls():
-    lock, calls = threading.Lock(), []
+    lock, calls, good_calls, broken_calls = threading.Lock(), [], [], []
 
     def first_is_quick(_):
         with lock:
@@ -206,10 +206,16 @@ def test_concurrent_calls():
 
     def last_is_good(_):
         with lock:
-            calls.append(1)
-            good = len(calls) % 3 == 0
+            good_calls.append(1)
+            good = len(good_calls) % 3 == 0
         return lib.Answer({"a": 1}, delay=0.2) if good else lib.Answer("", status=500)
-    routes = {**ROUTES, "/quick": first_is_quick, "/good": last_is_good}
+
+    def one_breaks(_):
+        with lock:
+            broken_calls.append(1)
+            broken = len(broken_calls) % 2 == 1
+        return lib.Answer("{") if broken else lib.Answer("", status=404)
+    routes = {**ROUTES, "/quick": first_is_quick, "/good": last_is_good, "/breaks": one_breaks}
     with lib.Backend(routes) as backend:
         config = lib.config([several("/quick", backend, "/quick", concurrent_calls=3),
                              several("/good", backend, "/good", concurrent_calls=3),
@@ -217,10 +223,11 @@ def test_concurrent_calls():
                              several("/slow", backend, "/slow", concurrent_calls=2, timeout="1s"),
                              several("/noop", backend, "/quick", concurrent_calls=3,
                                      output_encoding="no-op"),
+                             several("/breaks", backend, {"url_pattern": "/breaks", **details("x")},
+                                     concurrent_calls=2),
                              several("/merge", backend, "/a", "/500", concurrent_calls=2)])
         with lib.Limpetd(config) as daemon:
             check(daemon, "/quick", 200, {"a": 1}, "true", GOOD, {"/quick": {GOOD: 1, BAD: 2}})
-            calls.clear()
             check(daemon, "/good", 200, {"a": 1}, "true", GOOD, {"/good": {GOOD: 1, BAD: 2}})
             check(daemon, "/500", 500, "", "false", BAD, {"/500": {BAD: 2}})
             start = time.monotonic()
@@ -228,6 +235,8 @@ def test_concurrent_calls():
             assert 0.7 < time.monotonic() - start
             calls.clear()
             check(daemon, "/noop", 200, {"a": 1}, "false", GOOD, {"/quick": {GOOD: 1, BAD: 2}})
+            check(daemon, "/breaks", 200, {"error_x": {"http_status_code": 404}}, "false", BAD,
+                  {"/breaks": {PART: 1, BAD: 1}})
             before = counters(daemon)
             assert daemon.get("/merge").json() == {"a": 1, "b": {"c": [1, 2, 3]}}
             got = changes(before, counters(daemon))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define JSON "Content-Type: application/json\n"
+#define TEXT "text/plain; charset=utf-8"
 
 static struct fake_conn conn;
 
@@ -279,6 +280,33 @@ static void test_concurrent(void)
     check_answer(500, "false", "");
 }
 
+/* Of two calls one shows an error and one fails, in both orders: with one backend both count, in a
+ * merge the failure does (lura: concurrent.go, merging.go). */
+static void test_concurrent_details(void)
+{
+    for (size_t n = 0; n < 4; n++) {
+        bool merged = n >= 2;
+        struct config_endpoint *endpoint = merge_of(merged ? 2 : 1);
+        endpoint->concurrent_calls = 2;
+        world.config.backends[0].error_details = SLICE_LIT("x");
+        begin("GET", "/m");
+        if (n % 2 == 0) {
+            fake_call_fail(&fake_calls[1], LIMPET_ERR_RESET);
+            answer(0, 404, "");
+        } else {
+            answer(0, 404, "");
+            fake_call_fail(&fake_calls[1], LIMPET_ERR_RESET);
+        }
+        if (merged) {
+            answer(2, 200, "{\"b\":1}");
+        }
+        CHECK(strstr(fake_metrics_log, "pipe /m false true\n") != NULL);
+        conn.bytes[conn.bytes_len] = '\0';
+        CHECK((strstr(conn.bytes, "{\"error_x\":{") == NULL) == merged);
+        check_answer(200, "false", merged ? "{\"b\":1}" : conn.bytes);
+    }
+}
+
 /* A single backend that is silent to the end of the time: the fixed data stands for its answer. */
 static void test_static_at_the_timeout(void)
 {
@@ -287,8 +315,10 @@ static void test_static_at_the_timeout(void)
         unsigned status;
         const char *body;
     } rows[] = {
-        {STATIC_ALWAYS, 200, "{\"s\":1}"},     {STATIC_ERRORED, 200, "{\"s\":1}"},
-        {STATIC_INCOMPLETE, 200, "{\"s\":1}"}, {STATIC_SUCCESS, 504, ""},
+        {STATIC_ALWAYS, 200, "{\"s\":1}"},
+        {STATIC_ERRORED, 200, "{\"s\":1}"},
+        {STATIC_INCOMPLETE, 200, "{\"s\":1}"},
+        {STATIC_SUCCESS, 504, ""},
         {STATIC_COMPLETE, 504, ""},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -309,10 +339,10 @@ static void test_static_at_the_timeout(void)
     }
 }
 
-/* ---- Refusing backends with return_error_code --------------------------------------------------
+/* ---- return_error_code ------------------------------------------------------------------------
  */
 
-/* A merge or sequence of `backends`; the first is asked to give its status, and clients are told. */
+/* A merge or sequence of `backends`; the first shows its status, and clients are told why. */
 static struct config_endpoint *coded(size_t backends)
 {
     struct config_endpoint *endpoint = merge_of(backends);
@@ -358,9 +388,7 @@ static void test_code_bodies(void)
                      : way == 1 ? limpet_err_text(LIMPET_ERR_CLOSED)
                                 : "body is longer than the limit",
                      more);
-            check_text(status,
-                       way == 0 && backends == 1 ? "application/json" : "text/plain; charset=utf-8",
-                       want);
+            check_text(status, way == 0 && backends == 1 ? "application/json" : TEXT, want);
         }
     }
 }
@@ -374,7 +402,7 @@ static void test_code_without_type(void)
         begin("GET", "/m");
         fake_call_connect(&fake_calls[0]);
         fake_call_answer(&fake_calls[0], 404, "", bodies[i], true);
-        check_text(404, i == 0 ? "text/plain; charset=utf-8" : NULL, bodies[i]);
+        check_text(404, i == 0 ? TEXT : NULL, bodies[i]);
     }
 }
 
@@ -521,6 +549,7 @@ int main(void)
     test_key_bound();
     test_sequential();
     test_concurrent();
+    test_concurrent_details();
     test_static_at_the_timeout();
     test_code_bodies();
     test_code_without_type();
