@@ -233,7 +233,7 @@ void render_failure(struct pipe *pipe, struct backend *b)
 {
     const struct config_endpoint *endpoint = pipe->origin->endpoint;
     bool first = endpoint->backend_count == 1 || (endpoint->sequential && b->position == 0);
-    bool code = b->refused != 0 && b->config->error_code && b->config->error_details.len == 0;
+    bool code = b->refused != 0 && b->config->error_code;
     struct body *body = backend_take_body(b);
     if (code && first) {
         pipe->status = b->refused;
