@@ -150,6 +150,12 @@ static void extra_read(struct loader *l, struct node extra_config, struct config
         backend->error_details =
             loader_keep(l, backend->error_details, http[BACKEND_HTTP_DETAILS].raw.ptr);
     }
+    if (backend->error_code && node_given(http[BACKEND_HTTP_DETAILS])) {
+        /* An empty name, too: the key alone decides in lura, getHTTPStatusHandler. */
+        backend->error_code = false;
+        loader_warning(l, http[BACKEND_HTTP_CODE].raw.ptr,
+                       "has no effect beside \"return_error_details\"");
+    }
     for (size_t i = 0; i < PROXY_KEYS; i++) {
         if (node_given(proxy[i]) && (i == PROXY_SEQUENTIAL || i == PROXY_STATIC)) {
             loader_error(l, proxy[i].raw.ptr, "belongs to the endpoint's extra_config");

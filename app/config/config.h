@@ -120,7 +120,7 @@ struct config_backend {
     struct config_pass headers; /* of those that the endpoint lets through */
     struct config_pass query;
     struct slice error_details; /* return_error_details; empty = no */
-    bool error_code;            /* return_error_code */
+    bool error_code;            /* return_error_code; never beside the other key */
     uint16_t rate;    /* of calls; as config_endpoint.rate */
     uint16_t breaker; /* into config.breakers, counted from 1; 0 = none */
 };

@@ -34,7 +34,8 @@ static void count(struct backend *b, bool complete, enum breaker_result result)
     }
 }
 
-/* A no-op answer was counted with its head: what breaks later does not change that. */
+/* A no-op answer was counted with its head: what breaks later does not change that. Nobody gets the
+ * part of a body, nor a redirect's target for one. */
 static void fail(struct backend *b)
 {
     if (b->state != BACKEND_STREAM) {
@@ -43,6 +44,8 @@ static void fail(struct backend *b)
     b->state = BACKEND_FAILED;
     gateway_leave_line(b->gateway, b);
     client_cancel(&b->call);
+    gateway_give_body(b->gateway, b->body);
+    b->body = NULL;
 }
 
 /* Begins the line that says why the call fails; ends with log_end. */
@@ -374,6 +377,7 @@ static void follow(struct backend *b, const struct message_head *head)
         out_text(out, ": ");
         out_text(out, limpet_err_text(err));
         log_end(b->gateway->log);
+        b->error_text = limpet_err_text(err);
         fail(b);
         return;
     }
@@ -618,7 +622,9 @@ static void finish_refused(struct backend *b)
     if (body->type_len > 0) {
         memcpy(body->bytes + body->len, type.ptr, type.len);
     }
+    b->body = NULL;
     fail_status(b, b->refused);
+    b->body = body;
 }
 
 /* ---- no-op ------------------------------------------------------------------------------------

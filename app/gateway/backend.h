@@ -46,7 +46,7 @@ struct backend {
     uint16_t position;      /* in its endpoint; for the pipe */
     unsigned refused;       /* status that is no good one, 0 = none; FAILED: return_error_code */
     bool unreachable;       /* FAILED: it gave no answer in HTTP, or broke it off */
-    const char *error_text; /* FAILED: why, static */
+    const char *error_text; /* FAILED: why, static; else why another call failed, for the pipe */
     struct backend *next;   /* free list; the pipe's list */
     struct backend *line_next;
     void *owner;            /* the pipe */
@@ -91,8 +91,8 @@ void backend_push(struct backend *b);
 /* Gives back connection and body; a call that still ran counts as an error, and for its breaker
  * only if its time was over (`late`): otherwise somebody lost interest. No event follows. */
 void backend_end(struct backend *b, bool late);
-/* COMPLETE: takes the shaped body over; FAILED: the refused answer's, or NULL. The caller gives it
- * back to the pool. */
+/* COMPLETE: takes the shaped body over; FAILED: the refused answer's whole body, or NULL. The
+ * caller gives it back to the pool. */
 struct body *backend_take_body(struct backend *b);
 
 /* no-op, STREAM: the answer's head, and its decoded body. Empty = none now, or the body ended: then

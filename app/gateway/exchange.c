@@ -107,9 +107,8 @@ static void on_timeout(struct timer *timer, void *ctx, uint64_t now_ns)
     out_duration_ms(out, x->origin.endpoint->timeout_ms);
     log_end(x->gateway->log);
     if (x->status == 0) {
-        unsigned status = x->gateway->config->router.timeout_status;
         pipe_expire(&x->pipe);
-        answer_error(x, status != 0 ? status : 500);
+        on_pipe(x);
     } else {
         cut(x);
     }
@@ -222,6 +221,16 @@ static void answer_pipe(struct exchange *x)
     exchange_answer(x, &answer);
 }
 
+/* The reference's server takes what has no type for text. */
+static struct slice type_of_problems(const struct pipe *pipe)
+{
+    const struct body *problems = pipe->problems;
+    if (pipe->refused_body && (problems->type_len > 0 || problems->len == 0)) {
+        return slice_of(problems->bytes + problems->len, problems->type_len);
+    }
+    return TEXT_PLAIN;
+}
+
 static void answer_error(struct exchange *x, unsigned status)
 {
     struct answer answer = {
@@ -233,9 +242,7 @@ static void answer_error(struct exchange *x, unsigned status)
     struct body *problems = x->pipe.problems;
     if (problems != NULL) {
         answer.payload = piece_of(problems);
-        answer.content_type = x->pipe.refused_body
-                                  ? slice_of(problems->bytes + problems->len, problems->type_len)
-                                  : TEXT_PLAIN;
+        answer.content_type = type_of_problems(&x->pipe);
         x->pipe.problems = NULL;
         x->body = problems;
     }

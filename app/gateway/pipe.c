@@ -269,12 +269,8 @@ static void on_backend(void *ctx)
     pipe->event(pipe->ctx);
 }
 
-/* An incomplete answer waits while a better one may come. */
-static void settle_answer(struct pipe *pipe, struct backend *b)
+static void take_answer(struct pipe *pipe, struct backend *b)
 {
-    if (b->partial && find_sibling(pipe, b, true) != NULL) {
-        return;
-    }
     struct body *body = backend_take_body(b);
     struct body **last = &pipe->answers;
     while (*last != NULL) {
@@ -283,15 +279,43 @@ static void settle_answer(struct pipe *pipe, struct backend *b)
     body->next = NULL;
     *last = body;
     pipe->partial = pipe->partial || b->partial;
+}
+
+/* An incomplete answer waits while a better one may come. Beside a call that failed it is an answer
+ * and a failure, of which a merge takes the failure only (lura: concurrent.go, merging.go). */
+static void settle_answer(struct pipe *pipe, struct backend *b)
+{
+    bool failed = b->partial && b->error_text != NULL;
+    if (b->partial && find_sibling(pipe, b, true) != NULL) {
+        return;
+    }
+    if (failed && endpoint_of(pipe)->backend_count > 1) {
+        render_problem(pipe, b->error_text);
+    } else {
+        take_answer(pipe, b);
+    }
+    pipe->failed = (uint16_t)(pipe->failed + failed);
     pipe->settled++;
     give_siblings(pipe, b);
     give_call(pipe, b);
     go_on(pipe);
 }
 
+static void tell_siblings(const struct pipe *pipe, const struct backend *b)
+{
+    for (struct backend *other = pipe->calls; other != NULL; other = other->next) {
+        if (other->position == b->position) {
+            other->error_text = b->error_text;
+        }
+    }
+}
+
 /* `b` is NULL when there was no memory for the call. */
 static void settle_failure(struct pipe *pipe, struct backend *b)
 {
+    if (b != NULL) {
+        tell_siblings(pipe, b);
+    }
     if (b != NULL && find_sibling(pipe, b, true) != NULL) {
         give_call(pipe, b);
         return;
@@ -328,16 +352,9 @@ static void go_on(struct pipe *pipe)
 }
 
 /* What has not answered is an error; incomplete answers that waited for better ones count. */
-static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
+static void give_up(struct pipe *pipe)
 {
-    (void)timer;
-    (void)now_ns;
-    struct pipe *pipe = ctx;
     const struct config_endpoint *endpoint = endpoint_of(pipe);
-    struct out *out = gateway_log(pipe->gateway, LOG_ERROR, endpoint);
-    out_text(out, "answers missing at the deadline of the backends: ");
-    out_u64(out, (uint64_t)endpoint->backend_count - pipe->settled);
-    log_end(pipe->gateway->log);
     struct backend *next;
     pipe->late = true;
     for (struct backend *b = pipe->calls; b != NULL; b = next) {
@@ -358,6 +375,19 @@ static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
         render_problem(pipe, "context deadline exceeded");
         finish(pipe);
     }
+}
+
+static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
+{
+    (void)timer;
+    (void)now_ns;
+    struct pipe *pipe = ctx;
+    const struct config_endpoint *endpoint = endpoint_of(pipe);
+    struct out *out = gateway_log(pipe->gateway, LOG_ERROR, endpoint);
+    out_text(out, "answers missing at the deadline of the backends: ");
+    out_u64(out, (uint64_t)endpoint->backend_count - pipe->settled);
+    log_end(pipe->gateway->log);
+    give_up(pipe);
     pipe->event(pipe->ctx);
 }
 
@@ -433,9 +463,17 @@ void pipe_take_answer(struct pipe *pipe, struct pipe_answer *answer)
     render_answer(pipe, answer);
 }
 
+/* Fixed data stands for a backend that is late; a request that has not come whole has no answer. */
 void pipe_expire(struct pipe *pipe)
 {
+    assert(pipe->state == PIPE_RUNNING || pipe->state == PIPE_HOLDING);
+    if (pipe->state == PIPE_RUNNING) {
+        give_up(pipe);
+        return;
+    }
     pipe->late = true;
+    pipe->status = failure_status(pipe);
+    pipe->state = PIPE_FAILED;
     render_problem(pipe, "context deadline exceeded");
 }
 

@@ -63,7 +63,7 @@ void pipe_start(struct pipe *pipe, struct gateway *gateway, uint16_t index,
 void pipe_push(struct pipe *pipe);
 /* Takes back what still runs; a pipe that was not counted yet counts as an error. */
 void pipe_end(struct pipe *pipe);
-/* The time of the whole request is over; pipe_end follows. */
+/* Not STREAM: the time of the request is over. COMPLETE or FAILED on return, without event. */
 void pipe_expire(struct pipe *pipe);
 /* COMPLETE, not no-op. */
 void pipe_take_answer(struct pipe *pipe, struct pipe_answer *answer);

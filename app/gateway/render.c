@@ -231,23 +231,20 @@ void render_problem(struct pipe *pipe, const char *text)
 
 void render_failure(struct pipe *pipe, struct backend *b)
 {
-    bool single = pipe->origin->endpoint->backend_count == 1;
-    bool code = b->refused != 0 && b->config->error_code && b->config->error_details.len == 0;
-    if (!code) {
-        render_problem(pipe, b->error_text);
-        return;
-    }
+    const struct config_endpoint *endpoint = pipe->origin->endpoint;
+    bool first = endpoint->backend_count == 1 || (endpoint->sequential && b->position == 0);
+    bool code = b->refused != 0 && b->config->error_code;
     struct body *body = backend_take_body(b);
-    if (single) {
+    if (code && first) {
         pipe->status = b->refused;
     }
-    if (body != NULL && single && pipe->problems == NULL) {
+    if (body == NULL) {
+        render_problem(pipe, b->error_text);
+    } else if (first && pipe->problems == NULL) {
         pipe->problems = body;
         pipe->refused_body = true;
-        return;
-    }
-    if (body != NULL) {
+    } else {
         add_problem(pipe, slice_of(body->bytes, body->len));
+        gateway_give_body(pipe->gateway, body);
     }
-    gateway_give_body(pipe->gateway, body);
 }

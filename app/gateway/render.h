@@ -12,7 +12,8 @@ int render_static(struct pipe *pipe);
 void render_answer(struct pipe *pipe, struct pipe_answer *answer);
 /* With return_error_msg: a line for clients, should there be no answer. Without it no effect. */
 void render_problem(struct pipe *pipe, const char *text);
-/* As that for a call that failed; a single backend's status becomes the client's. */
+/* As that for a call that failed; with return_error_code the status and body of a single backend,
+ * or of a sequence's first, become the client's. */
 void render_failure(struct pipe *pipe, struct backend *b);
 
 #endif

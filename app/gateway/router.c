@@ -224,15 +224,25 @@ int router_init(struct router *router, const struct config *config)
 /* ---- The lookup -------------------------------------------------------------------------------
  */
 
+/* What a path of `index` would be to this method; ROUTE_BAD_METHOD: nothing. */
+static enum route_kind kind_of(const struct router *router, uint16_t index, enum method method)
+{
+    bool health = index == router->config->endpoint_count;
+    if (method_of(router, index) == method) {
+        return health ? ROUTE_HEALTH : ROUTE_ENDPOINT;
+    }
+    bool options = method == METHOD_OPTIONS && router->config->router.auto_options && !health;
+    return options ? ROUTE_OPTIONS : ROUTE_BAD_METHOD;
+}
+
 static bool find(const struct router *router, enum method method, const struct parts *parts,
                  bool fold, struct route *route)
 {
     for (size_t i = 0; i < router->count; i++) {
         uint16_t index = router->order[i];
-        if (method_of(router, index) == method &&
+        route->kind = kind_of(router, index, method);
+        if (route->kind != ROUTE_BAD_METHOD &&
             pattern_fits(pattern_of(router, index), parts, fold, route)) {
-            bool health = index == router->config->endpoint_count;
-            route->kind = health ? ROUTE_HEALTH : ROUTE_ENDPOINT;
             route->endpoint = index;
             return true;
         }
@@ -301,19 +311,6 @@ static uint16_t allowed_methods(const struct router *router, const struct parts 
     return (uint16_t)allow;
 }
 
-static void route_elsewhere(const struct config_router *options, enum method method, uint16_t allow,
-                            struct route *route)
-{
-    route->allow = allow;
-    if (options->auto_options && method == METHOD_OPTIONS && allow != 0) {
-        route->kind = ROUTE_OPTIONS;
-    } else if (options->method_check_disabled || allow == 0) {
-        route->kind = ROUTE_NOT_FOUND;
-    } else {
-        route->kind = ROUTE_BAD_METHOD;
-    }
-}
-
 /* `root` ends with a slash: everything below it, and a redirect to it from without the slash. */
 static bool find_below(struct slice root, enum route_kind kind, struct slice path,
                        struct route *route)
@@ -364,18 +361,23 @@ void router_match(const struct router *router, enum method method, struct slice 
     if (router->config->router.extra_slashes_removed) {
         clean(&parts, &parts);
     }
-    if (find(router, method, &parts, false, route)) {
+    bool found = find(router, method, &parts, false, route);
+    if (found && route->kind != ROUTE_OPTIONS) {
         if (!params_clean(router, route)) {
             route->kind = ROUTE_BAD_PARAM;
         }
         return;
     }
-    uint16_t allow = allowed_methods(router, &parts, route);
-    if (find_redirect(router, method, &parts, route)) {
-        route->kind = ROUTE_REDIRECT;
+    route->allow = allowed_methods(router, &parts, route);
+    if (found) {
         return;
     }
-    route_elsewhere(&router->config->router, method, allow, route);
+    if (find_redirect(router, method, &parts, route)) {
+        route->kind = ROUTE_REDIRECT;
+    } else {
+        bool unknown = route->allow == 0 || router->config->router.method_check_disabled;
+        route->kind = unknown ? ROUTE_NOT_FOUND : ROUTE_BAD_METHOD;
+    }
 }
 
 void router_write_location(struct out *out, const struct route *route, struct slice query)

@@ -313,6 +313,12 @@ static bool is_taken(const struct shaping *s, size_t first, struct slice raw_key
     return false;
 }
 
+/* A former name goes also if it is the new one: lura assigns, then deletes. */
+static bool is_to_itself(const struct shaping *s, size_t rule)
+{
+    return slice_equal(mapping_name(s, rule, 0), mapping_name(s, rule, 1));
+}
+
 /* Finds what is renamed, and takes out what has the new name already: all rules at once, of two
  * with one new name the later one. */
 static void prepare_mapping(struct shaping *s)
@@ -334,7 +340,8 @@ static void prepare_mapping(struct shaping *s)
     json_iter_init(&iter, s->top);
     while (json_iter_next(&iter, &member)) {
         size_t rule = find_rule(s, &member);
-        bool out = rule < count ? is_taken(s, rule + 1, SLICE_EMPTY, mapping_name(s, rule, 1))
+        bool out = rule < count ? is_to_itself(s, rule) ||
+                                      is_taken(s, rule + 1, SLICE_EMPTY, mapping_name(s, rule, 1))
                                 : is_taken(s, 0, member.key, SLICE_EMPTY);
         if (out) {
             blank(s, &member);

@@ -134,6 +134,10 @@ def test_methods():
             assert answer.headers["X-Krakend"].startswith("Version ")
             assert daemon.request("OPTIONS", "/p/7").headers["Allow"] == "GET"
             assert daemon.request("OPTIONS", "/none").status == 404
+            assert daemon.request("OPTIONS", "/__health").status == 405
+            for path in ("/ok/", "/OK", "//ok"):
+                answer = daemon.request("OPTIONS", path)
+                assert (answer.status, answer.headers["Location"]) == (307, "/ok"), path
             assert daemon.request("DELETE", "/ok").status == 405
             assert layers(daemon) == before
         with start(b, {"disable_handle_method_not_allowed": True}) as daemon:

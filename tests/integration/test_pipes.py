@@ -196,7 +196,7 @@ def test_sequential():
 # ---- Concurrent calls ----------------------------------------------------------------------------
 
 def test_concurrent_calls():
-    lock, calls = threading.Lock(), []
+    lock, calls, good_calls, broken_calls = threading.Lock(), [], [], []
 
     def first_is_quick(_):
         with lock:
@@ -206,10 +206,16 @@ def test_concurrent_calls():
 
     def last_is_good(_):
         with lock:
-            calls.append(1)
-            good = len(calls) % 3 == 0
+            good_calls.append(1)
+            good = len(good_calls) % 3 == 0
         return lib.Answer({"a": 1}, delay=0.2) if good else lib.Answer("", status=500)
-    routes = {**ROUTES, "/quick": first_is_quick, "/good": last_is_good}
+
+    def one_breaks(_):
+        with lock:
+            broken_calls.append(1)
+            broken = len(broken_calls) % 2 == 1
+        return lib.Answer("{") if broken else lib.Answer("", status=404)
+    routes = {**ROUTES, "/quick": first_is_quick, "/good": last_is_good, "/breaks": one_breaks}
     with lib.Backend(routes) as backend:
         config = lib.config([several("/quick", backend, "/quick", concurrent_calls=3),
                              several("/good", backend, "/good", concurrent_calls=3),
@@ -217,10 +223,11 @@ def test_concurrent_calls():
                              several("/slow", backend, "/slow", concurrent_calls=2, timeout="1s"),
                              several("/noop", backend, "/quick", concurrent_calls=3,
                                      output_encoding="no-op"),
+                             several("/breaks", backend, {"url_pattern": "/breaks", **details("x")},
+                                     concurrent_calls=2),
                              several("/merge", backend, "/a", "/500", concurrent_calls=2)])
         with lib.Limpetd(config) as daemon:
             check(daemon, "/quick", 200, {"a": 1}, "true", GOOD, {"/quick": {GOOD: 1, BAD: 2}})
-            calls.clear()
             check(daemon, "/good", 200, {"a": 1}, "true", GOOD, {"/good": {GOOD: 1, BAD: 2}})
             check(daemon, "/500", 500, "", "false", BAD, {"/500": {BAD: 2}})
             start = time.monotonic()
@@ -228,6 +235,8 @@ def test_concurrent_calls():
             assert 0.7 < time.monotonic() - start
             calls.clear()
             check(daemon, "/noop", 200, {"a": 1}, "false", GOOD, {"/quick": {GOOD: 1, BAD: 2}})
+            check(daemon, "/breaks", 200, {"error_x": {"http_status_code": 404}}, "false", BAD,
+                  {"/breaks": {PART: 1, BAD: 1}})
             before = counters(daemon)
             assert daemon.get("/merge").json() == {"a": 1, "b": {"c": [1, 2, 3]}}
             got = changes(before, counters(daemon))
@@ -244,20 +253,20 @@ def test_static():
         return proxy(static={"strategy": strategy, "data": {"s": {"t": [1.50]}, "a": "fixed"}})
     data, merged = {"s": {"t": [1.5]}, "a": "fixed"}, {"s": {"t": [1.5]}, "a": "fixed", "b": {"c": [1, 2, 3]}}
     plain = {"a": 1, "b": {"c": [1, 2, 3]}}
-    good, bad, part = ("/a",), ("/500",), ("/a", "/500")
-    # strategy: answer to a good backend, a bad one, one of each
+    good, bad, late, part = ("/a",), ("/500",), ("/slow",), ("/a", "/500")
+    # strategy: answer to a good backend, a bad one (also one that comes too late), one of each
     want = {"always": (merged, data, merged), "success": (merged, None, plain),
             "errored": (plain, data, merged), "complete": (merged, None, plain),
             "incomplete": (plain, data, merged)}
     with lib.Backend(ROUTES) as backend:
-        cases = {f"/{strategy}/{i}": (strategy, patterns, want[strategy][i]) for strategy in want
-                 for i, patterns in enumerate((good, bad, part))}
-        config = lib.config([several(path, backend, *patterns, **fixed(strategy))
+        cases = {f"/{strategy}/{'-'.join(p[1:] for p in patterns)}": (strategy, patterns, want[strategy][i])
+                 for strategy in want for patterns, i in ((good, 0), (bad, 1), (late, 1), (part, 2))}
+        config = lib.config([several(path, backend, *patterns, timeout="600ms", **fixed(strategy))
                              for path, (strategy, patterns, _) in cases.items()]
                             + [several("/empty", backend, "/empty", **fixed("complete"))])
         with lib.Limpetd(config) as daemon:
             for path, (_, patterns, body) in cases.items():
-                counts = {p: {BAD if p == "/500" else GOOD: 1} for p in patterns}
+                counts = {p: {GOOD if p == "/a" else BAD: 1} for p in patterns}
                 complete = patterns == good
                 check(daemon, path, 500 if body is None else 200, "" if body is None else body,
                       "true" if complete else "false", GOOD if complete else BAD, counts)
@@ -300,9 +309,12 @@ def test_error_details():
 
 def test_error_code_and_message():
     with lib.Backend(ROUTES) as backend:
+        sequence = proxy(sequential=True)
         endpoints = [several("/code", backend, {"url_pattern": "/404", **CODE}),
                      several("/part", backend, "/a", {"url_pattern": "/404", **CODE}),
                      several("/none", backend, {"url_pattern": "/404", **CODE}, "/500"),
+                     several("/seq", backend, {"url_pattern": "/404", **CODE}, "/a", **sequence),
+                     several("/seq2", backend, "/a", {"url_pattern": "/404", **CODE}, **sequence),
                      several("/plain", backend, "/500"),
                      several("/slow", backend, "/slow", timeout="300ms"),
                      several("/merge", backend, "/slow", "/500", timeout="300ms")]
@@ -311,12 +323,16 @@ def test_error_code_and_message():
             check(daemon, "/part", 200, {"a": 1, "b": {"c": [1, 2, 3]}}, "false", BAD,
                   {"/a": {GOOD: 1}, "/404": {BAD: 1}})
             check(daemon, "/none", 500, "", "false", BAD, {"/404": {BAD: 1}, "/500": {BAD: 1}})
+            check(daemon, "/seq", 404, "", "false", BAD, {"/404": {BAD: 1}})
+            check(daemon, "/seq2", 200, {"a": 1, "b": {"c": [1, 2, 3]}}, "false", BAD,
+                  {"/a": {GOOD: 1}, "/404": {BAD: 1}})
             idle(daemon)
         config = lib.config(endpoints)
         config["extra_config"]["router"] = {"return_error_msg": True}
         with lib.Limpetd(config) as daemon:
-            answer = check(daemon, "/code", 404, '{"e":1}', "false", BAD, {"/404": {BAD: 1}})
-            assert answer.headers["Content-Type"] == "application/json"
+            for path in ("/code", "/seq"):
+                answer = check(daemon, path, 404, '{"e":1}', "false", BAD, {"/404": {BAD: 1}})
+                assert answer.headers["Content-Type"] == "application/json"
             answer = check(daemon, "/plain", 500, "invalid status code", "false", BAD, {"/500": {BAD: 1}})
             assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
             check(daemon, "/slow", 500, "context deadline exceeded", "false", BAD, {"/slow": {BAD: 1}})
@@ -324,6 +340,35 @@ def test_error_code_and_message():
                   {"/slow": {BAD: 1}, "/500": {BAD: 1}})
             lines = daemon.get("/none").body.decode().split("\n")
             assert sorted(lines) == ["invalid status code", '{"e":1}'], lines
+            idle(daemon)
+
+
+def test_error_bodies_are_whole():
+    """What is cut off or too long does not go to the client as if it were all; one without type is text."""
+    long = b"x" * 1500000
+    answers = {"/cut": b"Content-Length: 16\r\n\r\n{\"x\":1",
+               "/cutchunk": b"Transfer-Encoding: chunked\r\n\r\n6\r\n{\"x\":1\r\n",
+               "/long": b"Content-Length: 1500000\r\n\r\n" + long,
+               "/longchunk": b"Transfer-Encoding: chunked\r\n\r\n16E360\r\n" + long + b"\r\n0\r\n\r\n",
+               "/typeless": b"Content-Length: 7\r\n\r\n{\"x\":1}"}
+    texts = {"/cut": "connection closed early", "/cutchunk": "connection closed early",
+             "/long": "body is longer than the limit", "/longchunk": "body is longer than the limit",
+             "/typeless": '{"x":1}'}
+
+    def serve(connection):
+        path = lib.read_head(connection).split(b" ")[1].decode()
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\n" + answers[path])
+    with lib.RawBackend(serve) as backend:
+        endpoints = [several(path, backend, {"url_pattern": path, **CODE}) for path in answers]
+        endpoints += [several("/both" + path, backend, {"url_pattern": path, **CODE},
+                              {"url_pattern": path, **CODE}) for path in answers]
+        config = lib.config(endpoints)
+        config["extra_config"]["router"] = {"return_error_msg": True}
+        with lib.Limpetd(config) as daemon:
+            for path, text in texts.items():
+                answer = check(daemon, path, 404, text, "false", BAD, {path: {BAD: 1}})
+                assert answer.headers["Content-Type"] == "text/plain; charset=utf-8", path
+                check(daemon, "/both" + path, 500, f"{text}\n{text}", "false", BAD, {path: {BAD: 2}})
             idle(daemon)
 
 

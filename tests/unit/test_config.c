@@ -334,6 +334,12 @@ static void test_words(void)
          "1:136: endpoints[0].backend[0].encoding: has no effect: the endpoint's output_encoding "
          "is "
          "\"no-op\""},
+        {"{\"version\": 3, \"host\": [\"h\"], \"endpoints\": [{\"endpoint\": \"/\", "
+         "\"backend\": [{\"url_pattern\": \"/\", \"extra_config\": {\"backend/http\": "
+         "{\"return_error_code\": true, \"return_error_details\": \"\"}}}]}]}",
+         1, 0,
+         "1:151: endpoints[0].backend[0].extra_config.backend/http.return_error_code: has no "
+         "effect beside \"return_error_details\""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct seen seen;
@@ -343,6 +349,7 @@ static void test_words(void)
         CHECK_EQ_UINT(seen.by_kind[CONFIG_NO_EFFECT], cases[i].notes);
         CHECK_EQ_STR(seen.first, cases[i].first);
     }
+    CHECK(!config.backends[0].error_code);
 }
 
 /* ---- Limits -------------------------------------------------------------------------------- */

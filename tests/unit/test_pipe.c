@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define JSON "Content-Type: application/json\n"
+#define TEXT "text/plain; charset=utf-8"
 
 static struct fake_conn conn;
 
@@ -279,6 +280,152 @@ static void test_concurrent(void)
     check_answer(500, "false", "");
 }
 
+/* Of two calls one shows an error and one fails, in both orders: with one backend both count, in a
+ * merge the failure does (lura: concurrent.go, merging.go). */
+static void test_concurrent_details(void)
+{
+    for (size_t n = 0; n < 4; n++) {
+        bool merged = n >= 2;
+        struct config_endpoint *endpoint = merge_of(merged ? 2 : 1);
+        endpoint->concurrent_calls = 2;
+        world.config.backends[0].error_details = SLICE_LIT("x");
+        begin("GET", "/m");
+        if (n % 2 == 0) {
+            fake_call_fail(&fake_calls[1], LIMPET_ERR_RESET);
+            answer(0, 404, "");
+        } else {
+            answer(0, 404, "");
+            fake_call_fail(&fake_calls[1], LIMPET_ERR_RESET);
+        }
+        if (merged) {
+            answer(2, 200, "{\"b\":1}");
+        }
+        CHECK(strstr(fake_metrics_log, "pipe /m false true\n") != NULL);
+        conn.bytes[conn.bytes_len] = '\0';
+        CHECK((strstr(conn.bytes, "{\"error_x\":{") == NULL) == merged);
+        check_answer(200, "false", merged ? "{\"b\":1}" : conn.bytes);
+    }
+}
+
+/* A single backend that is silent to the end of the time: the fixed data stands for its answer. */
+static void test_static_at_the_timeout(void)
+{
+    static const struct {
+        enum static_strategy strategy;
+        unsigned status;
+        const char *body;
+    } rows[] = {
+        {STATIC_ALWAYS, 200, "{\"s\":1}"},
+        {STATIC_ERRORED, 200, "{\"s\":1}"},
+        {STATIC_INCOMPLETE, 200, "{\"s\":1}"},
+        {STATIC_SUCCESS, 504, ""},
+        {STATIC_COMPLETE, 504, ""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config_endpoint *endpoint = merge_of(1);
+        endpoint->static_strategy = rows[i].strategy;
+        endpoint->static_data = SLICE_LIT("{\"s\":1}");
+        world.config.router.timeout_status = 504;
+        begin("GET", "/m");
+        world_move_time(999);
+        CHECK_EQ_UINT(conn.status, 0);
+        world_move_time(1);
+        check_answer(rows[i].status, "false", rows[i].body);
+        check_labels(rows[i].status == 200
+                         ? "connected\nbackend /a false true\npipe /m false true\n"
+                           "response /m 200 7\ndisconnected\n"
+                         : "connected\nbackend /a false true\npipe /m false true\n"
+                           "response /m 504 0\ndisconnected\n");
+    }
+}
+
+/* ---- return_error_code ------------------------------------------------------------------------
+ */
+
+/* A merge or sequence of `backends`; the first shows its status, and clients are told why. */
+static struct config_endpoint *coded(size_t backends)
+{
+    struct config_endpoint *endpoint = merge_of(backends);
+    world.config.backends[0].error_code = true;
+    world.config.router.return_error_msg = true;
+    return endpoint;
+}
+
+static void check_text(unsigned status, const char *type, const char *body)
+{
+    CHECK_EQ_STR(fake_conn_answer_field(&conn, "Content-Type"), type);
+    check_answer(status, "false", body);
+}
+
+/* Whole bodies only, single and in a merge: of others the client gets the reason. */
+static void test_code_bodies(void)
+{
+    static char text[LIMPET_BODY_LEN_MAX + 2];
+    memset(text, 'x', sizeof(text) - 1);
+    for (size_t backends = 1; backends <= 2; backends++) {
+        unsigned status = backends == 1 ? 404 : 500;
+        const char *more = backends == 1 ? "" : "\ninvalid status code";
+        for (int way = 0; way < 4; way++) {
+            char want[80];
+            coded(backends);
+            begin("GET", "/m");
+            fake_call_connect(&fake_calls[0]);
+            if (way < 2) {
+                fake_call_answer(&fake_calls[0], 404, JSON, "{\"e\":", way == 0);
+            } else {
+                fake_call_answer(&fake_calls[0], 404, "", way == 2 ? text : "", way == 2);
+            }
+            if (way == 1) {
+                fake_call_fail(&fake_calls[0], LIMPET_ERR_CLOSED);
+            } else if (way == 3) {
+                fake_call_more(&fake_calls[0], slice_from_cstr(text), true);
+            }
+            if (backends == 2) {
+                answer(1, 500, "{}");
+            }
+            snprintf(want, sizeof(want), "%s%s",
+                     way == 0   ? "{\"e\":"
+                     : way == 1 ? limpet_err_text(LIMPET_ERR_CLOSED)
+                                : "body is longer than the limit",
+                     more);
+            check_text(status, way == 0 && backends == 1 ? "application/json" : TEXT, want);
+        }
+    }
+}
+
+/* As Go, which looks at the bytes: text, if there are any. */
+static void test_code_without_type(void)
+{
+    static const char *const bodies[] = {"{\"e\":1}", ""};
+    for (size_t i = 0; i < 2; i++) {
+        coded(1);
+        begin("GET", "/m");
+        fake_call_connect(&fake_calls[0]);
+        fake_call_answer(&fake_calls[0], 404, "", bodies[i], true);
+        check_text(404, i == 0 ? TEXT : NULL, bodies[i]);
+    }
+}
+
+/* The first of a sequence has no answer to stand beside; a later one has. */
+static void test_code_in_a_sequence(void)
+{
+    coded(2)->sequential = true;
+    begin("GET", "/m");
+    answer(0, 404, "{\"e\":1}");
+    CHECK_EQ_UINT(fake_call_count, 1);
+    check_text(404, "application/json", "{\"e\":1}");
+    check_labels("connected\nbackend /a false true\npipe /m false true\nresponse /m 404 7\n"
+                 "disconnected\n");
+
+    coded(2)->sequential = true;
+    world.config.backends[0].error_code = false;
+    world.config.backends[1].error_code = true;
+    begin("GET", "/m");
+    answer(0, 200, "{\"a\":1}");
+    answer(1, 404, "{\"e\":1}");
+    check_answer(200, "false", "{\"a\":1}");
+}
+
 /* ---- Pools that are used up, clients that go --------------------------------------------------
  */
 
@@ -402,6 +549,11 @@ int main(void)
     test_key_bound();
     test_sequential();
     test_concurrent();
+    test_concurrent_details();
+    test_static_at_the_timeout();
+    test_code_bodies();
+    test_code_without_type();
+    test_code_in_a_sequence();
     test_no_calls_left();
     test_no_bodies_left();
     test_no_body_for_the_request();

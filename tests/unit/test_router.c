@@ -241,6 +241,11 @@ static void test_methods(void)
     check_route(METHOD_OPTIONS, "/none", ROUTE_NOT_FOUND);
     CHECK_EQ_UINT(allow_of(METHOD_OPTIONS, "/dup"), 1u << METHOD_GET | 1u << METHOD_POST);
     CHECK_EQ_UINT(allow_of(METHOD_PUT, "/u/7"), 1u << METHOD_GET);
+    check_route(METHOD_OPTIONS, "/dup/", ROUTE_REDIRECT);
+    check_route(METHOD_OPTIONS, "/DUP", ROUTE_REDIRECT);
+    check_route(METHOD_OPTIONS, "/u/100%25", ROUTE_OPTIONS);
+    check_route(METHOD_OPTIONS, "/__health", ROUTE_BAD_METHOD);
+    check_route(METHOD_OPTIONS, "/__health/", ROUTE_NOT_FOUND);
     config.router.auto_options = false;
     config.router.method_check_disabled = true;
     check_route(METHOD_POST, "/ok", ROUTE_NOT_FOUND);

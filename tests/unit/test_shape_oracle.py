@@ -89,7 +89,8 @@ def quoted(text):
 
 
 def rename(members, mapping):
-    """All at once; what gets a name takes it from who has it, of two that get it the later rule wins."""
+    """All at once; what gets a name takes it from who has it, of two that get it the later rule wins. What gets
+    its own name goes (lura assigns, then deletes the former name)."""
     names = {plain(key) for key, _ in members}
     rules = [(old, new.split(".")[0]) for old, new in mapping.items() if old in names]
     kept = []
@@ -98,7 +99,7 @@ def rename(members, mapping):
         if index is None:
             if plain(key) not in [new for _, new in rules]:
                 kept.append((key, child))
-        elif rules[index][1] not in [new for _, new in rules[index + 1:]]:
+        elif rules[index][1] not in [rules[index][0]] + [new for _, new in rules[index + 1:]]:
             kept.append((quoted(rules[index][1]), child))
     return kept
 
