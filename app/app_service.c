@@ -21,7 +21,9 @@ struct memory {
 
 static void on_second(struct timer *timer, void *ctx, uint64_t now_ns);
 static void on_tick(void *ctx, struct metrics *metrics);
+static void add_values(struct app *app, const struct app_options *options);
 static void add_lwip(struct metrics *metrics);
+static void add_tls_values(struct app *app);
 static void refresh(struct app *app);
 static struct memory sum_memory(const struct app *app);
 static void add_tls(struct memory *sum, const struct app *app);
@@ -133,11 +135,53 @@ static void add_lwip(struct metrics *metrics)
 {
     metrics_add_values(metrics, lwip_values, COUNT_OF(lwip_values), &lwip_stats);
     for (size_t i = 0; i < COUNT_OF(pools); i++) {
-        metrics_add_values(metrics, pool_values[i], POOL_VALUES, lwip_stats.memp[pools[i]]);
+        metrics_add_values(metrics, pool_values[i], POOL_VALUES, memp_pools[pools[i]]->stats);
     }
 }
 
+#if LIMPET_TLS
+static void add_tls_values(struct app *app)
+{
+    app_tls_add_values(&app->secure, &app->metrics);
+}
+#else
+static void add_tls_values(struct app *app)
+{
+    (void)app;
+}
+#endif
+
+static void add_values(struct app *app, const struct app_options *options)
+{
+    struct metrics *metrics = &app->metrics;
+    for (size_t i = 0; i < options->values_count; i++) {
+        const struct app_values *values = &options->values[i];
+        metrics_add_values(metrics, values->table, values->count, values->base);
+    }
+    add_tls_values(app);
+    writer_add_values(&app->writer, metrics);
+    metrics_add_values(metrics, app_values, COUNT_OF(app_values), app);
+    add_lwip(metrics);
+}
+
 /* ---- Life cycle ------------------------------------------------------------------------------ */
+
+int app_service_open_metrics(struct app *app, const struct app_options *options, uint64_t now_ns)
+{
+    const struct config_metrics *from = &app->config.metrics;
+    const struct metrics_options metrics = {
+        .router_disabled = from->router_disabled,
+        .proxy_disabled = from->proxy_disabled,
+        .backend_disabled = from->backend_disabled,
+        .collection_time_ns = from->collection_time_ns,
+    };
+    metrics_init(&app->metrics, &metrics, now_ns);
+    int err = gateway_init(&app->gateway, &app->config, &app->metrics, &app->client, &app->timers,
+                           &app->log);
+    add_values(app, options);
+    report_init(&app->report, &app->metrics, options->argv, options->argc);
+    return err;
+}
 
 void app_service_init(struct app *app, const struct app_options *options, uint64_t now_ns)
 {
@@ -149,8 +193,6 @@ void app_service_init(struct app *app, const struct app_options *options, uint64
         .reset_reason = (uint8_t)options->reset_reason,
     };
     metrics_set_sampler(&app->metrics, on_tick, app);
-    metrics_add_values(&app->metrics, app_values, COUNT_OF(app_values), app);
-    add_lwip(&app->metrics);
     timer_set(&app->timers, &app->service.timer, now_ns + LIMPET_S_TO_NS(1), on_second, app);
 }
 

@@ -6,6 +6,7 @@
 #define LIMPET_APP_SERVICE_H
 
 #include "app_config.h"
+#include "base/err.h"
 #include "base/timer.h"
 
 #include <stdbool.h>
@@ -28,8 +29,13 @@ struct app_service {
     uint32_t boots;
 };
 
-/* Adds the values and starts to sample. When all rooms have been initialised, before the first
- * reader of the table. */
+/* Fills the table of metrics: opens every series, adds every value of every room and of the port
+ * and builds the index of its readers. The one place for it, so that a plan and a running
+ * application cannot differ. Initialises metrics, gateway and report; log and timers are before.
+ * Errors: as gateway_init; the values are added in any case. */
+LIMPET_WARN_UNUSED
+int app_service_open_metrics(struct app *app, const struct app_options *options, uint64_t now_ns);
+/* Starts to sample. When all rooms have been initialised, before the first reader of the table. */
 void app_service_init(struct app *app, const struct app_options *options, uint64_t now_ns);
 /* Each turn, first. unix_ns 0: the wall clock is not known. */
 uint64_t app_service_turn(struct app *app, uint64_t now_ns, int64_t unix_ns);

@@ -350,6 +350,29 @@ def test_board():
     assert done.returncode == 0 and done.stderr == "", done
 
 
+def series_of(stats):
+    """The metrics of a /__stats: a distribution or a timer has several keys."""
+    parts = ("count|max|mean|mean-rate|min|std-dev|one-minute|five-minute|fifteen-minute|"
+             r"\d+-percentile")
+    lines = [key for key in stats if key.startswith(("krakend.", "limpet."))]
+    heads = [re.sub(rf"\.({parts})$", "", key) for key in lines]
+    return {head if heads.count(head) > 1 else key for head, key in zip(heads, lines)}
+
+
+def test_says_what_the_daemon_shows():
+    """The metrics before the first answer, all values below limpet. included."""
+    config = lib.config([lib.endpoint("/one/{id}", lib.NOBODY, "/x/{id}"),
+                         lib.endpoint("/two", lib.NOBODY)])
+    with lib.Limpetd(config) as daemon:
+        stats = daemon.stats()
+        done, _ = check(json.dumps(config), "--json")
+    understood = json.loads(done.stdout)
+    used = {table["name"]: table["used"] for table in understood["memory"]["tables"]}
+    assert used["limpet values"] == sum(key.startswith("limpet.") for key in stats), (used, len(stats))
+    shown = series_of(stats)
+    assert understood["metrics"]["series"] == len(shown), (understood["metrics"], len(shown))
+
+
 def test_quickstart():
     done = lib.run("check", "--json", "-c", os.path.join(lib.ROOT, "port/posix/quickstart.json"))
     assert done.returncode == 0 and json.loads(done.stdout)["ok"], done
