@@ -109,6 +109,7 @@ static void init_servers(struct app *app)
         .header_timeout_ms = LIMPET_HEADER_TIMEOUT_MS,
         .stall_timeout_ms = LIMPET_STALL_TIMEOUT_MS,
         .idle_timeout_ms = LIMPET_IDLE_TIMEOUT_MS,
+        .body_len_max = LIMPET_DRAIN_LEN_MAX, /* nobody reads it; the method is answered */
         .log_prefix = "[SERVICE: Stats]",
     };
     handler = report_handler(&app->report);
