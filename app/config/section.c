@@ -135,7 +135,7 @@ static void report_unknown(struct loader *l, enum section section, const struct 
     const struct key *nearest = wanted ? keys_nearest(section, member->name) : NULL;
     if (nearest != NULL) {
         out_text(out, "; did you mean \"");
-        out_text(out, nearest->name);
+        out_text(out, nearest->status == KEY_RENAMED ? nearest->fallback : nearest->name);
         out_text(out, "\"?");
     }
     finding_end(l->findings);
