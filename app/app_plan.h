@@ -37,8 +37,8 @@ struct app_plan {
     uint64_t windows_failed; /* that stay once InfluxDB refused or missed them: buffer_size */
 };
 
-/* After app_load. Of the options the port's values count. LIMPET_ERR_FULL: the metrics table is too small (plan->tables shows which);
- * LIMPET_ERR_RANGE: a path has too many parts. */
+/* After app_load. Of the options the port's values count. LIMPET_ERR_FULL: the metrics table is too
+ * small (plan->tables shows which); LIMPET_ERR_RANGE: a path has too many parts. */
 LIMPET_WARN_UNUSED
 int app_plan(struct app *app, const struct app_options *options, struct app_plan *plan);
 

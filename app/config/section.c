@@ -332,3 +332,14 @@ static void status_check(struct loader *l, const struct key *key, const struct n
         break;
     }
 }
+
+void section_idle(struct loader *l, const struct node *found, const uint8_t *keys, size_t count,
+                  const char *text)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct node node = found[keys[i]];
+        if (node_ok(node) && !is_empty_value(KEY_DURATION, node)) { /* "0s", too */
+            loader_warning(l, node.raw.ptr, text);
+        }
+    }
+}

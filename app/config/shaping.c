@@ -107,8 +107,16 @@ static void field_names_check(struct loader *l, struct node list)
     struct node_member member;
     node_iter_init(&iter, list);
     while (node_iter_next(&iter, &member)) {
-        if (cJSON_IsString(member.node.item) && !is_field_name(node_string(member.node))) {
+        if (!cJSON_IsString(member.node.item)) {
+            continue;
+        }
+        struct slice name = node_string(member.node);
+        if (!is_field_name(name)) {
             loader_error(l, member.node.raw.ptr, "no header field can have this name");
+        } else if (slice_equal_nocase(name, SLICE_LIT("Host")) ||
+                   slice_equal_nocase(name, SLICE_LIT("Content-Length"))) {
+            loader_warning(l, member.node.raw.ptr,
+                           "has no effect: the gateway writes this field itself");
         }
     }
 }

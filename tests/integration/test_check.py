@@ -314,7 +314,8 @@ def test_text_for_people():
     done, name = check(json.dumps(config))
     assert done.returncode == 0, done
     assert re.fullmatch(re.escape(name) + r":1:\d+: name: no effect: .*\n", done.stderr), done.stderr
-    for pattern in (r"ok$", r"  gateway   http://127\.0\.0\.1:8080/  2 endpoints, 2 backends$",
+    for pattern in (r"ok$", r"  clients   head 16384 bytes and 96 fields, body of any length; ",
+                    r"  gateway   http://127\.0\.0\.1:8080/  2 endpoints, 2 backends$",
                     r"    GET /a/\{id\}  json, timeout 1s$",
                     r"      GET http://127\.0\.0\.1:9000 /b/\{id\}  json$",
                     r"  metrics   http://127\.0\.0\.1:8090/__stats/  window 60 s, 2 endpoint series",
