@@ -1,6 +1,8 @@
 /* The one file that knows all rooms: wires them, gives them their turn, stops them in order. */
 #include "app.h"
 
+#include "app_metrics.h"
+
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
@@ -37,7 +39,7 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     net_init(&app->net, &app->log, options->loopback_ip4);
     client_init(&app->client, &app->net, &app->timers, &app->log, app->backend_conns,
                 LIMPET_BACKEND_CONNS);
-    int err = app_service_open_metrics(app, options, now->mono_ns);
+    int err = app_metrics_open(app, options, now->mono_ns);
     if (err == LIMPET_OK) {
         err = init_tls(app);
     }

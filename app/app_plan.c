@@ -1,5 +1,7 @@
 #include "app_plan.h"
 
+#include "app_metrics.h"
+
 #include <assert.h>
 
 /* What a busy window holds for each series: enough for numbers of the usual length. */
@@ -34,7 +36,7 @@ static int open_tables(struct app *app, const struct app_options *options)
 {
     log_init(&app->log, port_log_sink, NULL, LOG_ERROR);
     timers_init(&app->timers, app->timer_heap, LIMPET_TIMERS);
-    int err = app_service_open_metrics(app, options, 0);
+    int err = app_metrics_open(app, options, 0);
     int room_err = app_service_check_room(app);
     return err != LIMPET_OK ? err : room_err;
 }

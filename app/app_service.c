@@ -21,9 +21,7 @@ struct memory {
 
 static void on_second(struct timer *timer, void *ctx, uint64_t now_ns);
 static void on_tick(void *ctx, struct metrics *metrics);
-static void add_values(struct app *app, const struct app_options *options);
 static void add_lwip(struct metrics *metrics);
-static void add_tls_values(struct app *app);
 static void refresh(struct app *app);
 static struct memory sum_memory(const struct app *app);
 static void add_tls(struct memory *sum, const struct app *app);
@@ -139,48 +137,12 @@ static void add_lwip(struct metrics *metrics)
     }
 }
 
-#if LIMPET_TLS
-static void add_tls_values(struct app *app)
-{
-    app_tls_add_values(&app->secure, &app->metrics);
-}
-#else
-static void add_tls_values(struct app *app)
-{
-    (void)app;
-}
-#endif
-
-static void add_values(struct app *app, const struct app_options *options)
-{
-    struct metrics *metrics = &app->metrics;
-    for (size_t i = 0; i < options->values_count; i++) {
-        const struct app_values *values = &options->values[i];
-        metrics_add_values(metrics, values->table, values->count, values->base);
-    }
-    add_tls_values(app);
-    writer_add_values(&app->writer, metrics);
-    metrics_add_values(metrics, app_values, COUNT_OF(app_values), app);
-    add_lwip(metrics);
-}
-
 /* ---- Life cycle ------------------------------------------------------------------------------ */
 
-int app_service_open_metrics(struct app *app, const struct app_options *options, uint64_t now_ns)
+void app_service_add_values(struct app *app)
 {
-    const struct config_metrics *from = &app->config.metrics;
-    const struct metrics_options metrics = {
-        .router_disabled = from->router_disabled,
-        .proxy_disabled = from->proxy_disabled,
-        .backend_disabled = from->backend_disabled,
-        .collection_time_ns = from->collection_time_ns,
-    };
-    metrics_init(&app->metrics, &metrics, now_ns);
-    int err = gateway_init(&app->gateway, &app->config, &app->metrics, &app->client, &app->timers,
-                           &app->log);
-    add_values(app, options);
-    report_init(&app->report, &app->metrics, options->argv, options->argc);
-    return err;
+    metrics_add_values(&app->metrics, app_values, COUNT_OF(app_values), app);
+    add_lwip(&app->metrics);
 }
 
 void app_service_init(struct app *app, const struct app_options *options, uint64_t now_ns)

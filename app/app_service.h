@@ -29,12 +29,8 @@ struct app_service {
     uint32_t boots;
 };
 
-/* Fills the table of metrics: opens every series, adds every value of every room and of the port
- * and builds the index of its readers. The one place for it, so that a plan and a running
- * application cannot differ. Initialises metrics, gateway and report; log and timers are before.
- * Errors: as gateway_init; the values are added in any case. */
-LIMPET_WARN_UNUSED
-int app_service_open_metrics(struct app *app, const struct app_options *options, uint64_t now_ns);
+/* Adds the values. `app` may be zeroed. */
+void app_service_add_values(struct app *app);
 /* Starts to sample. When all rooms have been initialised, before the first reader of the table. */
 void app_service_init(struct app *app, const struct app_options *options, uint64_t now_ns);
 /* Each turn, first. unix_ns 0: the wall clock is not known. */
