@@ -1,11 +1,12 @@
 /* The one file that knows all rooms: wires them, gives them their turn, stops them in order. */
 #include "app.h"
 
+#include "app_metrics.h"
+
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
-static void init_metrics(struct app *app, const struct app_options *options, uint64_t now_ns);
 static int init_tls(struct app *app);
 static void set_tls_time(struct app *app, const struct port_time *now);
 static void init_servers(struct app *app);
@@ -36,20 +37,16 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     log_init(&app->log, port_log_sink, NULL, config->log_level);
     timers_init(&app->timers, app->timer_heap, LIMPET_TIMERS);
     net_init(&app->net, &app->log, options->loopback_ip4);
-    init_metrics(app, options, now->mono_ns);
     client_init(&app->client, &app->net, &app->timers, &app->log, app->backend_conns,
                 LIMPET_BACKEND_CONNS);
-    int err =
-        gateway_init(&app->gateway, config, &app->metrics, &app->client, &app->timers, &app->log);
+    int err = app_metrics_open(app, options, now->mono_ns);
     if (err == LIMPET_OK) {
         err = init_tls(app);
     }
     if (err != LIMPET_OK) {
         return err;
     }
-    writer_add_values(&app->writer, &app->metrics);
     app_service_init(app, options, now->mono_ns);
-    report_init(&app->report, &app->metrics, options->argv, options->argc);
     err = app_service_check_room(app);
     if (err != LIMPET_OK) {
         return err;
@@ -69,27 +66,10 @@ int app_init(struct app *app, const struct app_options *options, const struct po
     return err;
 }
 
-static void init_metrics(struct app *app, const struct app_options *port, uint64_t now_ns)
-{
-    const struct config_metrics *from = &app->config.metrics;
-    struct metrics_options options = {
-        .router_disabled = from->router_disabled,
-        .proxy_disabled = from->proxy_disabled,
-        .backend_disabled = from->backend_disabled,
-        .collection_time_ns = from->collection_time_ns,
-    };
-    metrics_init(&app->metrics, &options, now_ns);
-    for (size_t i = 0; i < port->values_count; i++) {
-        const struct app_values *values = &port->values[i];
-        metrics_add_values(&app->metrics, values->table, values->count, values->base);
-    }
-}
-
 #if LIMPET_TLS
 static int init_tls(struct app *app)
 {
-    return app_tls_init(&app->secure, &app->config, &app->net, &app->client, &app->metrics,
-                        &app->log);
+    return app_tls_init(&app->secure, &app->config, &app->net, &app->client, &app->log);
 }
 
 static void set_tls_time(struct app *app, const struct port_time *now)
@@ -131,6 +111,7 @@ static void init_servers(struct app *app)
         .header_timeout_ms = LIMPET_HEADER_TIMEOUT_MS,
         .stall_timeout_ms = LIMPET_STALL_TIMEOUT_MS,
         .idle_timeout_ms = LIMPET_IDLE_TIMEOUT_MS,
+        .body_len_max = LIMPET_DRAIN_LEN_MAX, /* nobody reads it; the method is answered */
         .log_prefix = "[SERVICE: Stats]",
     };
     handler = report_handler(&app->report);

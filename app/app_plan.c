@@ -1,5 +1,7 @@
 #include "app_plan.h"
 
+#include "app_metrics.h"
+
 #include <assert.h>
 
 /* What a busy window holds for each series: enough for numbers of the usual length. */
@@ -9,16 +11,16 @@
 #define LATENCY_NS INT64_C(12345678)
 #define SIZE_BYTES INT64_C(4321)
 
-static int open_tables(struct app *app);
+static int open_tables(struct app *app, const struct app_options *options);
 static size_t count_series(const struct metrics *metrics);
 static void fill_tables(const struct app *app, struct app_plan *plan);
 static void play_window(struct app *app);
 static void measure_buffer(struct app *app, struct app_plan *plan);
 
-int app_plan(struct app *app, struct app_plan *plan)
+int app_plan(struct app *app, const struct app_options *options, struct app_plan *plan)
 {
     *plan = (struct app_plan){.app_bytes = sizeof(*app)};
-    int err = open_tables(app);
+    int err = open_tables(app, options);
     plan->endpoint_series = app->metrics.endpoint_count;
     plan->proxy_series = app->metrics.proxy_count;
     plan->series = count_series(&app->metrics);
@@ -30,20 +32,13 @@ int app_plan(struct app *app, struct app_plan *plan)
     return err;
 }
 
-static int open_tables(struct app *app)
+static int open_tables(struct app *app, const struct app_options *options)
 {
-    const struct config *config = &app->config;
-    const struct metrics_options options = {
-        .router_disabled = config->metrics.router_disabled,
-        .proxy_disabled = config->metrics.proxy_disabled,
-        .backend_disabled = config->metrics.backend_disabled,
-        .collection_time_ns = config->metrics.collection_time_ns,
-    };
     log_init(&app->log, port_log_sink, NULL, LOG_ERROR);
     timers_init(&app->timers, app->timer_heap, LIMPET_TIMERS);
-    metrics_init(&app->metrics, &options, 0);
-    return gateway_init(&app->gateway, config, &app->metrics, &app->client, &app->timers,
-                        &app->log);
+    int err = app_metrics_open(app, options, 0);
+    int room_err = app_service_check_room(app);
+    return err != LIMPET_OK ? err : room_err;
 }
 
 /* An index may be a status code that nothing has answered yet. */

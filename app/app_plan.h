@@ -1,6 +1,6 @@
 /* What a loaded configuration takes of each table, and how far the buffer for InfluxDB reaches.
  *
- * For `limpetd check`: opens every metric series as app_init would, plays one busy window through
+ * For `limpetd check`: fills the table of metrics as app_init does, plays one busy window through
  * them and measures its record. Needs no network and starts nothing; the app cannot be started
  * afterwards. */
 #ifndef LIMPET_APP_PLAN_H
@@ -37,9 +37,9 @@ struct app_plan {
     uint64_t windows_failed; /* that stay once InfluxDB refused or missed them: buffer_size */
 };
 
-/* After app_load. LIMPET_ERR_FULL: the metrics table is too small (plan->tables shows which);
- * LIMPET_ERR_RANGE: a path has too many parts. */
+/* After app_load. Of the options the port's values count. LIMPET_ERR_FULL: the metrics table is too
+ * small (plan->tables shows which); LIMPET_ERR_RANGE: a path has too many parts. */
 LIMPET_WARN_UNUSED
-int app_plan(struct app *app, struct app_plan *plan);
+int app_plan(struct app *app, const struct app_options *options, struct app_plan *plan);
 
 #endif

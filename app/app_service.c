@@ -133,11 +133,17 @@ static void add_lwip(struct metrics *metrics)
 {
     metrics_add_values(metrics, lwip_values, COUNT_OF(lwip_values), &lwip_stats);
     for (size_t i = 0; i < COUNT_OF(pools); i++) {
-        metrics_add_values(metrics, pool_values[i], POOL_VALUES, lwip_stats.memp[pools[i]]);
+        metrics_add_values(metrics, pool_values[i], POOL_VALUES, memp_pools[pools[i]]->stats);
     }
 }
 
 /* ---- Life cycle ------------------------------------------------------------------------------ */
+
+void app_service_add_values(struct app *app)
+{
+    metrics_add_values(&app->metrics, app_values, COUNT_OF(app_values), app);
+    add_lwip(&app->metrics);
+}
 
 void app_service_init(struct app *app, const struct app_options *options, uint64_t now_ns)
 {
@@ -149,8 +155,6 @@ void app_service_init(struct app *app, const struct app_options *options, uint64
         .reset_reason = (uint8_t)options->reset_reason,
     };
     metrics_set_sampler(&app->metrics, on_tick, app);
-    metrics_add_values(&app->metrics, app_values, COUNT_OF(app_values), app);
-    add_lwip(&app->metrics);
     timer_set(&app->timers, &app->service.timer, now_ns + LIMPET_S_TO_NS(1), on_second, app);
 }
 

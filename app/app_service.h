@@ -6,6 +6,7 @@
 #define LIMPET_APP_SERVICE_H
 
 #include "app_config.h"
+#include "base/err.h"
 #include "base/timer.h"
 
 #include <stdbool.h>
@@ -28,8 +29,9 @@ struct app_service {
     uint32_t boots;
 };
 
-/* Adds the values and starts to sample. When all rooms have been initialised, before the first
- * reader of the table. */
+/* Adds the values. `app` may be zeroed. */
+void app_service_add_values(struct app *app);
+/* Starts to sample. When all rooms have been initialised, before the first reader of the table. */
 void app_service_init(struct app *app, const struct app_options *options, uint64_t now_ns);
 /* Each turn, first. unix_ns 0: the wall clock is not known. */
 uint64_t app_service_turn(struct app *app, uint64_t now_ns, int64_t unix_ns);

@@ -38,12 +38,16 @@ static const struct metrics_value values[] = {
 
 /* ---- Life cycle ----------------------------------------------------------------------------- */
 
+void app_tls_add_values(const struct app_tls *secure, struct metrics *metrics)
+{
+    metrics_add_values(metrics, values, sizeof(values) / sizeof(values[0]), &secure->tls);
+}
+
 int app_tls_init(struct app_tls *secure, const struct config *config, struct net *net,
-                 struct client *client, struct metrics *metrics, struct log *log)
+                 struct client *client, struct log *log)
 {
     secure->config = config;
     tls_init(&secure->tls, net, log);
-    metrics_add_values(metrics, values, sizeof(values) / sizeof(values[0]), &secure->tls);
     client_set_connector(client, connect, secure, LIMPET_TLS_CONNS);
     for (int i = 0; i < TLS_PURPOSES; i++) {
         enum tls_purpose purpose = (enum tls_purpose)i;

@@ -23,11 +23,13 @@ struct app_tls {
     struct tls tls;
 };
 
+/* Before or after app_tls_init. */
+void app_tls_add_values(const struct app_tls *secure, struct metrics *metrics);
 /* LIMPET_ERR_NOT_FOUND, _SYNTAX, _FULL: a file that the configuration names cannot be used; logged.
  * Without entropy the application starts, and its encrypted connections fail. */
 LIMPET_WARN_UNUSED
 int app_tls_init(struct app_tls *secure, const struct config *config, struct net *net,
-                 struct client *client, struct metrics *metrics, struct log *log);
+                 struct client *client, struct log *log);
 void app_tls_set_time(struct app_tls *secure, uint64_t now_ns, int64_t unix_ns);
 
 #endif

@@ -2,6 +2,8 @@
 #include "config/address.h"
 #include "config/loader.h"
 
+#define NO_OP_IDLE "has no effect: the endpoint's output_encoding is \"no-op\""
+
 static void backend_read(struct loader *l, struct node node, const struct config_endpoint *endpoint,
                          const struct path_params *params);
 static void backend_count_check(struct loader *l, struct node list,
@@ -17,6 +19,7 @@ static bool url_pieces_check(struct loader *l, const char *at, struct slice url,
 static bool url_param_check(struct loader *l, const char *at, struct slice name,
                             const struct path_params *params);
 static void extra_read(struct loader *l, struct node extra_config, struct config_backend *backend);
+static void idle_check(struct loader *l);
 static void host_read(struct loader *l, struct node node);
 
 void loader_read_backends(struct loader *l, struct node list, struct config_endpoint *endpoint,
@@ -100,6 +103,9 @@ static void backend_read(struct loader *l, struct node node, const struct config
     url_pattern_read(l, found[BACKEND_URL_PATTERN], &backend, params);
     loader_read_shaping(l, found, &backend);
     extra_read(l, found[BACKEND_EXTRA_CONFIG], &backend);
+    if (endpoint->output_encoding == ENCODING_NO_OP) {
+        idle_check(l);
+    }
 
     bool list = node_ok(found[BACKEND_HOST]) && node_count(found[BACKEND_HOST]) > 0;
     backend.host_first = l->host_first;
@@ -131,9 +137,18 @@ static void backend_encoding_read(struct loader *l, struct node node,
         loader_error(l, node.raw.ptr,
                      "\"no-op\" needs output_encoding \"no-op\" too: the body would be lost");
     } else {
-        loader_warning(l, node.raw.ptr,
-                       "has no effect: the endpoint's output_encoding is \"no-op\"");
+        loader_warning(l, node.raw.ptr, NO_OP_IDLE);
     }
+}
+
+/* A no-op answer is not looked into. */
+static void idle_check(struct loader *l)
+{
+    static const uint8_t keys[] = {BACKEND_TARGET, BACKEND_ALLOW, BACKEND_DENY, BACKEND_GROUP,
+                                   BACKEND_MAPPING};
+    static const uint8_t http[] = {BACKEND_HTTP_CODE, BACKEND_HTTP_DETAILS};
+    section_idle(l, l->levels->backend, keys, sizeof(keys), NO_OP_IDLE);
+    section_idle(l, l->levels->backend_http, http, sizeof(http), NO_OP_IDLE);
 }
 
 static void extra_read(struct loader *l, struct node extra_config, struct config_backend *backend)

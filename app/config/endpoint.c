@@ -47,6 +47,10 @@ static void endpoint_read(struct loader *l, struct node node)
     uint64_t calls = 1;
     value_number(l, found[ENDPOINT_CONCURRENT_CALLS], 1, LIMPET_CONCURRENT_CALLS_MAX, &calls);
     endpoint.concurrent_calls = (uint8_t)calls;
+    if (endpoint.output_encoding == ENCODING_NO_OP) {
+        section_idle(l, found, (const uint8_t[]){ENDPOINT_CACHE_TTL}, 1,
+                     "has no effect: the output_encoding is \"no-op\"");
+    }
     loader_read_headers(l, found[ENDPOINT_INPUT_HEADERS], &endpoint.headers);
     loader_read_query(l, found[ENDPOINT_INPUT_QUERY], &endpoint.query);
 
@@ -78,6 +82,11 @@ static void extra_read(struct loader *l, struct node extra_config, struct config
     section_read(l, SECTION_ENDPOINT_EXTRA, extra_config, found, ENDPOINT_EXTRA_KEYS);
     section_read(l, SECTION_PROXY, found[ENDPOINT_EXTRA_PROXY], proxy, PROXY_KEYS);
     endpoint->sequential = node_true(proxy[PROXY_SEQUENTIAL]);
+    struct node backends = l->levels->endpoint[ENDPOINT_BACKEND];
+    if (node_ok(backends) && node_count(backends) == 1) {
+        section_idle(l, proxy, (const uint8_t[]){PROXY_SEQUENTIAL}, 1,
+                     "has no effect with one backend");
+    }
     loader_read_static(l, proxy[PROXY_STATIC], endpoint);
     loader_read_limits(l, found[ENDPOINT_EXTRA_RATE], endpoint, params);
 }

@@ -87,7 +87,7 @@ const struct key *keys_nearest(enum section section, struct slice name)
     for (size_t i = 0; i < count; i++) {
         struct slice known = slice_from_cstr(keys[i].name);
         size_t distance = edit_distance(name, known);
-        if (distance < distance_min && distance * 3 <= known.len && keys[i].status != KEY_RENAMED) {
+        if (distance < distance_min && distance * 3 <= known.len) {
             nearest = &keys[i];
             distance_min = distance;
         }

@@ -104,6 +104,10 @@ bool node_true(struct node node);
 void section_read(struct loader *l, enum section section, struct node object, struct node *found,
                   size_t count);
 
+/* Warns of each of these keys that is given and not empty: it has no effect, `text` says why. */
+void section_idle(struct loader *l, const struct node *found, const uint8_t *keys, size_t count,
+                  const char *text);
+
 /* ---- Values (value.c) ---- */
 
 /* They report what is out of range, and leave *value alone when the node is not usable. */

@@ -7,6 +7,7 @@ static void health_path_read(struct loader *l, struct node node);
 static void error_body_read(struct loader *l, struct node node);
 static void client_ip_read(struct loader *l, const struct node *found);
 static void trusted_read(struct loader *l, struct node list);
+static void idle_check(struct loader *l, const struct node *found);
 
 void loader_read_router(struct loader *l, struct node node)
 {
@@ -28,6 +29,7 @@ void loader_read_router(struct loader *l, struct node node)
     value_number(l, found[ROUTER_MAX_PAYLOAD], 0, INT64_MAX, &router->body_len_max);
     loader_read_names(l, found[ROUTER_SKIP_PATHS], &router->skip_paths);
     health_path_read(l, found[ROUTER_HEALTH_PATH]);
+    idle_check(l, found);
     error_body_read(l, found[ROUTER_ERROR_BODY]);
     client_ip_read(l, found);
 }
@@ -37,6 +39,18 @@ static void status_read(struct loader *l, struct node node, uint16_t *status)
     uint64_t number = 0;
     value_number(l, node, 500, 599, &number);
     *status = (uint16_t)number;
+}
+
+static void idle_check(struct loader *l, const struct node *found)
+{
+    if (l->config->router.health_disabled) {
+        section_idle(l, found, (const uint8_t[]){ROUTER_HEALTH_PATH}, 1,
+                     "has no effect with \"disable_health\"");
+    }
+    if (l->config->router.access_log_disabled) {
+        section_idle(l, found, (const uint8_t[]){ROUTER_SKIP_PATHS}, 1,
+                     "has no effect with \"disable_access_log\"");
+    }
 }
 
 /* ---- The health path ----------------------------------------------------------------------- */
@@ -99,6 +113,10 @@ static void error_body_read(struct loader *l, struct node node)
     section_read(l, SECTION_ERROR_BODY, node, found, ERROR_BODY_KEYS);
     l->config->router.body_404 = json_read(l, found[ERROR_BODY_404]);
     l->config->router.body_405 = json_read(l, found[ERROR_BODY_405]);
+    if (l->config->router.method_check_disabled) {
+        section_idle(l, found, (const uint8_t[]){ERROR_BODY_405}, 1,
+                     "has no effect with \"disable_handle_method_not_allowed\"");
+    }
 }
 
 /* ---- Whom to believe the client's address --------------------------------------------------- */
@@ -114,11 +132,9 @@ static void client_ip_read(struct loader *l, const struct node *found)
                        "without \"trusted_proxies\" each client can claim any address");
     }
     static const uint8_t unused[] = {ROUTER_IP_HEADERS, ROUTER_TRUSTED};
-    for (size_t i = 0; !router->forwarded_by_client_ip && i < sizeof(unused); i++) {
-        if (node_given(found[unused[i]])) {
-            loader_warning(l, found[unused[i]].raw.ptr,
-                           "has no effect without \"forwarded_by_client_ip\"");
-        }
+    if (!router->forwarded_by_client_ip) {
+        section_idle(l, found, unused, sizeof(unused),
+                     "has no effect without \"forwarded_by_client_ip\"");
     }
 }
 

@@ -135,7 +135,7 @@ static void report_unknown(struct loader *l, enum section section, const struct 
     const struct key *nearest = wanted ? keys_nearest(section, member->name) : NULL;
     if (nearest != NULL) {
         out_text(out, "; did you mean \"");
-        out_text(out, nearest->name);
+        out_text(out, nearest->status == KEY_RENAMED ? nearest->fallback : nearest->name);
         out_text(out, "\"?");
     }
     finding_end(l->findings);
@@ -330,5 +330,16 @@ static void status_check(struct loader *l, const struct key *key, const struct n
         out_text(out, "\" since version 3");
         finding_end(l->findings);
         break;
+    }
+}
+
+void section_idle(struct loader *l, const struct node *found, const uint8_t *keys, size_t count,
+                  const char *text)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct node node = found[keys[i]];
+        if (node_ok(node) && !is_empty_value(KEY_DURATION, node)) { /* "0s", too */
+            loader_warning(l, node.raw.ptr, text);
+        }
     }
 }

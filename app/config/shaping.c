@@ -107,8 +107,16 @@ static void field_names_check(struct loader *l, struct node list)
     struct node_member member;
     node_iter_init(&iter, list);
     while (node_iter_next(&iter, &member)) {
-        if (cJSON_IsString(member.node.item) && !is_field_name(node_string(member.node))) {
+        if (!cJSON_IsString(member.node.item)) {
+            continue;
+        }
+        struct slice name = node_string(member.node);
+        if (!is_field_name(name)) {
             loader_error(l, member.node.raw.ptr, "no header field can have this name");
+        } else if (slice_equal_nocase(name, SLICE_LIT("Host")) ||
+                   slice_equal_nocase(name, SLICE_LIT("Content-Length"))) {
+            loader_warning(l, member.node.raw.ptr,
+                           "has no effect: the gateway writes this field itself");
         }
     }
 }
@@ -311,6 +319,7 @@ static void data_keys_check(struct loader *l, struct node data)
 void loader_read_static(struct loader *l, struct node node, struct config_endpoint *endpoint)
 {
     struct node found[STATIC_KEYS];
+    enum static_strategy strategy;
     section_read(l, SECTION_STATIC, node, found, STATIC_KEYS);
     if (!node_ok(node)) {
         return;
@@ -318,14 +327,15 @@ void loader_read_static(struct loader *l, struct node node, struct config_endpoi
     if (!node_given(found[STATIC_DATA])) {
         loader_error(l, node.raw.ptr, "\"data\" is missing");
     }
+    strategy_read(l, found[STATIC_STRATEGY], &strategy);
     if (!node_ok(found[STATIC_DATA])) {
         return;
     }
+    data_keys_check(l, found[STATIC_DATA]);
     if (endpoint->output_encoding == ENCODING_NO_OP) {
         loader_warning(l, node.raw.ptr, "has no effect: the output_encoding is \"no-op\"");
         return;
     }
-    strategy_read(l, found[STATIC_STRATEGY], &endpoint->static_strategy);
-    data_keys_check(l, found[STATIC_DATA]);
+    endpoint->static_strategy = strategy;
     endpoint->static_data = loader_squeeze(l, found[STATIC_DATA].raw);
 }

@@ -44,6 +44,10 @@ static void metrics_read(struct loader *l, struct node node)
     l->metrics_at = found[METRICS_LISTEN_ADDRESS].raw.ptr != NULL
                         ? found[METRICS_LISTEN_ADDRESS].raw.ptr
                         : node.raw.ptr;
+    if (metrics->endpoint_disabled) {
+        section_idle(l, found, (const uint8_t[]){METRICS_LISTEN_ADDRESS}, 1,
+                     "has no effect with \"endpoint_disabled\"");
+    }
     if (!value_text(l, found[METRICS_LISTEN_ADDRESS], &address)) {
         return;
     }
@@ -126,11 +130,7 @@ static void influx_login_check(struct loader *l, const struct node *found)
                        "without \"org\": InfluxDB 2 needs it, InfluxDB 3 does not");
     }
     static const uint8_t unused[] = {INFLUX_DB, INFLUX_USERNAME, INFLUX_PASSWORD};
-    for (size_t i = 0; i < sizeof unused / sizeof unused[0]; i++) {
-        if (node_given(found[unused[i]])) {
-            loader_warning(l, found[unused[i]].raw.ptr, "has no effect with \"token\"");
-        }
-    }
+    section_idle(l, found, unused, sizeof(unused), "has no effect with \"token\"");
 }
 
 static void influx_read(struct loader *l, struct node node)

@@ -282,13 +282,12 @@ static void send_payload(struct exchange *x)
 /* ---- no-op ------------------------------------------------------------------------------------
  */
 
-/* The server writes Date, Content-Length and Connection itself; ours stand for the gateway's fields
+/* The server writes Content-Length and Connection itself; ours stand for the gateway's fields
  * of a backend that is a gateway too. */
 static bool is_own_field(const struct config *config, struct slice name)
 {
     return cors_is_own_field(config, name) ||
            slice_equal_nocase(name, SLICE_LIT("Content-Length")) ||
-           slice_equal_nocase(name, SLICE_LIT("Date")) ||
            slice_equal_nocase(name, SLICE_LIT("X-Krakend")) ||
            slice_equal_nocase(name, SLICE_LIT("X-Krakend-Completed"));
 }

@@ -344,6 +344,26 @@ static bool find_builtin(const struct config *config, enum method method, struct
     return false;
 }
 
+/* The same roots in other letters: redirected as an endpoint's path is. What is below goes along as
+ * it was sent, in params[0], for which the pattern has no place. */
+static bool find_builtin_nocase(const struct config *config, struct slice path,
+                                struct route *route)
+{
+    const struct slice roots[] = {SLICE_LIT("/__echo/"), SLICE_LIT("/__debug/")};
+    const bool wanted[] = {config->echo_endpoint, config->debug_endpoint};
+    for (size_t i = 0; i < 2 && !config->router.path_redirects_disabled; i++) {
+        struct slice root = roots[i];
+        if (wanted[i] && (slice_equal_nocase(slice_take(path, root.len), root) ||
+                          slice_equal_nocase(path, slice_take(root, root.len - 1)))) {
+            route->pattern = root;
+            route->params[0] = slice_skip(path, root.len);
+            route->param_count = 1;
+            return true;
+        }
+    }
+    return false;
+}
+
 void router_match(const struct router *router, enum method method, struct slice path,
                   struct route *route)
 {
@@ -372,7 +392,8 @@ void router_match(const struct router *router, enum method method, struct slice 
     if (found) {
         return;
     }
-    if (find_redirect(router, method, &parts, route)) {
+    if (find_redirect(router, method, &parts, route) ||
+        find_builtin_nocase(router->config, path, route)) {
         route->kind = ROUTE_REDIRECT;
     } else {
         bool unknown = route->allow == 0 || router->config->router.method_check_disabled;
@@ -395,6 +416,9 @@ void router_write_location(struct out *out, const struct route *route, struct sl
         } else {
             uri_write_plain_path(out, part);
         }
+    }
+    if (param < route->param_count) {
+        out_put(out, route->params[param]);
     }
     if (query.len > 0) {
         out_char(out, '?');

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+static void step_rates(struct metrics_service_state *s, uint64_t window_ns);
 static double power(double base, uint64_t exponent);
 static uint64_t read_field(const struct metrics_value *value, const void *at);
 
@@ -87,22 +88,37 @@ void metrics_set_sampler(struct metrics *m, metrics_sampler_fn sampler, void *ct
     m->service.sampler_ctx = ctx;
 }
 
-/* The averages move in steps of 5 s, as in the reference (go-metrics, ewma.go): each step goes the
- * share 1 - e^(-5 s / span) of the way to its own rate. The tick's event falls into the first step.
- */
 void metrics_service_tick(struct metrics *m, uint64_t window_ns)
 {
-    static const double shares[3] = {0.0799555853706767, 0.01652854617838251, 0.005540151995103271};
     struct metrics_service_state *s = &m->service;
     if (s->sampler != NULL) {
         s->sampler(s->sampler_ctx, m);
     }
     s->collections++;
+    s->pending++;
+    step_rates(s, window_ns);
+}
+
+/* The averages move in steps of 5 s, as in the reference (go-metrics, ewma.go): each step goes the
+ * share 1 - e^(-5 s / span) of the way to its own rate, the first one all of it. What no step has
+ * yet falls into the first one of the window. With long windows the reference's first step comes
+ * before the first event: there the average begins at 0. */
+static void step_rates(struct metrics_service_state *s, uint64_t window_ns)
+{
+    static const double shares[3] = {0.0799555853706767, 0.01652854617838251, 0.005540151995103271};
+    uint64_t step_ns = LIMPET_S_TO_NS(5);
+    uint64_t before = s->collected_ns / step_ns;
     s->collected_ns += window_ns;
-    uint64_t steps = window_ns / LIMPET_S_TO_NS(5);
+    uint64_t steps = s->collected_ns / step_ns - before;
+    if (steps == 0) {
+        return;
+    }
+    bool first = before == 0 && window_ns < step_ns;
+    double rate = s->pending / 5.0;
+    s->pending = 0;
     for (unsigned i = 0; i < 3; i++) {
-        s->rate[i] += shares[i] * (1.0 / 5.0 - s->rate[i]);
-        s->rate[i] *= power(1.0 - shares[i], steps > 1 ? steps - 1 : 0);
+        s->rate[i] += (first ? 1.0 : shares[i]) * (rate - s->rate[i]);
+        s->rate[i] *= power(1.0 - shares[i], steps - 1);
     }
 }
 

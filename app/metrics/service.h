@@ -91,7 +91,8 @@ struct metrics_service_state {
     metrics_service_value value[SERVICE_VALUES];
     metrics_sampler_fn sampler;
     void *sampler_ctx;
-    uint64_t collections;  /* events of the timers */
+    uint32_t collections;  /* events of the timers */
+    uint32_t pending;      /* of them: in no step of the averages yet */
     uint64_t collected_ns; /* time from the start to the last of them */
     double rate[3];        /* moving averages over 1, 5 and 15 minutes, per second */
 };

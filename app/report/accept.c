@@ -4,7 +4,11 @@
 struct wishes {
     unsigned openmetrics;
     unsigned text;
+    unsigned text_rank; /* of the most precise range so far, whose weight counts */
 };
+
+/* What means text/plain, from vague to precise; the index + 1 is its rank. */
+static const struct slice text_ranges[] = {{"*/*", 3}, {"text/*", 6}, {"text/plain", 10}};
 
 static void read_list(struct slice list, struct wishes *wishes);
 static void read_element(struct slice element, struct wishes *wishes);
@@ -13,7 +17,7 @@ static unsigned weight_of(struct slice text);
 
 bool accept_openmetrics(const struct message_head *request)
 {
-    struct wishes wishes = {0, 0};
+    struct wishes wishes = {0, 0, 0};
     for (size_t i = 0; i < request->field_count; i++) {
         struct message_field field = message_field(request, i);
         if (slice_equal_nocase(field.name, SLICE_LIT("accept"))) {
@@ -30,11 +34,31 @@ static void read_list(struct slice list, struct wishes *wishes)
     }
 }
 
+/* 0: not for text/plain. */
+static unsigned text_rank_of(struct slice type)
+{
+    unsigned rank = sizeof(text_ranges) / sizeof(text_ranges[0]);
+    while (rank > 0 && !slice_equal_nocase(type, text_ranges[rank - 1])) {
+        rank--;
+    }
+    return rank;
+}
+
+/* RFC 9110 section 12.5.1: the most precise range counts. */
+static void wish_text(struct wishes *wishes, unsigned rank, unsigned weight)
+{
+    if (rank > wishes->text_rank || (rank == wishes->text_rank && weight > wishes->text)) {
+        wishes->text_rank = rank;
+        wishes->text = weight;
+    }
+}
+
 static void read_element(struct slice element, struct wishes *wishes)
 {
     struct slice type = cut(&element, ';');
     bool openmetrics = slice_equal_nocase(type, SLICE_LIT("application/openmetrics-text"));
-    if (!openmetrics && !slice_equal_nocase(type, SLICE_LIT("text/plain"))) {
+    unsigned text_rank = text_rank_of(type);
+    if (!openmetrics && text_rank == 0) {
         return;
     }
     unsigned weight = 1000;
@@ -49,8 +73,11 @@ static void read_element(struct slice element, struct wishes *wishes)
             return;
         }
     }
-    unsigned *wish = openmetrics ? &wishes->openmetrics : &wishes->text;
-    *wish = weight > *wish ? weight : *wish;
+    if (!openmetrics) {
+        wish_text(wishes, text_rank, weight);
+    } else if (weight > wishes->openmetrics) {
+        wishes->openmetrics = weight;
+    }
 }
 
 /* What stands before the separator, trimmed; the rest goes on behind it. */

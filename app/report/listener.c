@@ -8,7 +8,9 @@ static void on_request(void *ctx, struct server_conn *c);
 static void on_progress(void *ctx, struct server_conn *c);
 static void on_gone(void *ctx, struct server_conn *c, int err);
 static bool is_stats_path(struct slice path);
-static void refuse_method(struct server_conn *c);
+static bool is_stats_path_nocase(struct slice path);
+static void answer_bare(struct server_conn *c, unsigned status, struct slice name,
+                        struct slice value);
 static void begin_stats(struct report *report, struct server_conn *c, enum stats_format format);
 static void send_stats(struct report *report, struct server_conn *c);
 static void close_answer(struct report *report, struct server_conn *c);
@@ -36,15 +38,17 @@ struct server_handler report_handler(struct report *report)
 static void on_request(void *ctx, struct server_conn *c)
 {
     const struct message_head *request = server_request(c);
-    bool readable = slice_equal(request->method, SLICE_LIT("GET")) ||
-                    slice_equal(request->method, SLICE_LIT("HEAD"));
+    bool get = slice_equal(request->method, SLICE_LIT("GET"));
+    bool readable = get || slice_equal(request->method, SLICE_LIT("HEAD"));
     bool prometheus = slice_equal(request->path, SLICE_LIT("/metrics"));
     c->user = NULL;
-    if (!prometheus && !is_stats_path(request->path)) {
+    if (!prometheus && is_stats_path_nocase(request->path)) {
+        answer_bare(c, get ? 301 : 307, SLICE_LIT("Location"), SLICE_LIT("/__stats"));
+    } else if (!prometheus && !is_stats_path(request->path)) {
         server_answer(c, 404, SLICE_LIT("text/plain; charset=utf-8"),
                       SLICE_LIT("404 page not found; the metrics are at /__stats and /metrics\n"));
     } else if (!readable) {
-        refuse_method(c);
+        answer_bare(c, 405, SLICE_LIT("Allow"), SLICE_LIT("GET, HEAD"));
     } else if (!prometheus) {
         begin_stats(ctx, c, STATS_JSON);
     } else {
@@ -74,10 +78,18 @@ static bool is_stats_path(struct slice path)
     return slice_equal(path, SLICE_LIT("/__stats")) || slice_equal(path, SLICE_LIT("/__stats/"));
 }
 
-static void refuse_method(struct server_conn *c)
+/* Written in other letters: redirected, as the reference does. */
+static bool is_stats_path_nocase(struct slice path)
 {
-    server_begin(c, 405, FRAMING_LENGTH, 0);
-    server_field(c, SLICE_LIT("Allow"), SLICE_LIT("GET, HEAD"));
+    return !is_stats_path(path) && (slice_equal_nocase(path, SLICE_LIT("/__stats")) ||
+                                    slice_equal_nocase(path, SLICE_LIT("/__stats/")));
+}
+
+static void answer_bare(struct server_conn *c, unsigned status, struct slice name,
+                        struct slice value)
+{
+    server_begin(c, status, FRAMING_LENGTH, 0);
+    server_field(c, name, value);
     int err = server_head_end(c);
     assert(err == LIMPET_OK);
     (void)err;

@@ -85,6 +85,7 @@ struct server_conn {
     bool blocked;  /* a write was refused for want of room */
     bool moved;    /* bytes went in or out since the deadline was set */
     bool bodyless; /* HEAD, 204, 304: body bytes are counted and dropped */
+    bool dated;    /* the handler wrote a Date */
     unsigned status;
     enum message_framing response_framing;
     uint64_t response_left; /* FRAMING_LENGTH: bytes still to write */
@@ -157,11 +158,12 @@ bool server_body_done(const struct server_conn *c); /* everything was consumed *
 
 /* Response: begin, fields, head_end, write..., end. FRAMING_LENGTH with its length, FRAMING_CHUNKED
  * (sent as close-delimited to an HTTP/1.0 client), FRAMING_CLOSE, FRAMING_NONE (no body: written as
- * Content-Length 0 where a body could be). Date, Content-Length, Transfer-Encoding and Connection
- * are written by the server; the handler's are left out. Until server_head_end said LIMPET_OK the
- * handler may begin again. A head longer than LIMPET_HEAD_OUT_LEN_MAX (more fits when the request's
- * head was short): server_head_end returns LIMPET_ERR_TOO_LONG and nothing was sent: begin again
- * with another answer. */
+ * Content-Length 0 where a body could be). Content-Length, Transfer-Encoding and Connection are
+ * written by the server, the handler's are left out; Date where the handler writes none. Until
+ * server_head_end said LIMPET_OK the handler may begin again. A head longer than
+ * LIMPET_HEAD_OUT_LEN_MAX (more fits when the request's head was short): server_head_end returns
+ * LIMPET_ERR_TOO_LONG and nothing was sent: begin again with another
+ * answer. */
 void server_begin(struct server_conn *c, unsigned status, enum message_framing framing,
                   uint64_t length);
 void server_field(struct server_conn *c, struct slice name, struct slice value);

@@ -33,6 +33,7 @@ void server_begin(struct server_conn *c, unsigned status, enum message_framing f
     c->response_left = framing == FRAMING_LENGTH ? length : 0;
     c->bodyless =
         status == 204 || status == 304 || slice_equal(c->request.method, SLICE_LIT("HEAD"));
+    c->dated = false;
     c->status = status;
     message_write_status_line(&c->out, status);
 }
@@ -41,6 +42,7 @@ void server_field(struct server_conn *c, struct slice name, struct slice value)
 {
     assert(c->owned && c->state == CONN_HANDLING);
     if (!is_server_field(name)) {
+        c->dated = c->dated || slice_equal_nocase(name, SLICE_LIT("Date"));
         message_write_field(&c->out, name, value);
     }
 }
@@ -256,8 +258,7 @@ static void end_response(struct server_conn *c)
 
 static bool is_server_field(struct slice name)
 {
-    return slice_equal_nocase(name, SLICE_LIT("Date")) ||
-           slice_equal_nocase(name, SLICE_LIT("Connection")) ||
+    return slice_equal_nocase(name, SLICE_LIT("Connection")) ||
            slice_equal_nocase(name, SLICE_LIT("Content-Length")) ||
            slice_equal_nocase(name, SLICE_LIT("Transfer-Encoding"));
 }
@@ -314,7 +315,7 @@ static void write_date_field(struct server_conn *c)
 {
     struct server *server = c->server;
     int64_t unix_s = server->unix_ns / 1000000000;
-    if (unix_s <= 0) {
+    if (unix_s <= 0 || c->dated) {
         return;
     }
     if (server->date_unix_s != unix_s) {

@@ -5,14 +5,13 @@
 #include "config_file.h"
 #include "host_net.h"
 #include "url.h"
+#include "wall_clock.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #define OUT_BUFFER_LEN 4096u
 #define LISTEN_ADDRESS "extra_config.telemetry/metrics.listen_address"
-
-typedef void (*check_place_fn)(const struct config *config, config_report_fn report, void *ctx);
 
 struct checker {
     struct out *out;
@@ -106,6 +105,27 @@ static void check_board(const struct config *config, config_report_fn report, vo
     }
 }
 
+static void check_place(const struct config *config, bool board, config_report_fn report,
+                        void *ctx)
+{
+    (board ? check_board : check_addresses)(config, report, ctx);
+}
+
+/* ---- The plan ------------------------------------------------------------------------------- */
+
+/* With the values of the port as far as this program knows them: a board always has a clock to set,
+ * and some more values of its own. */
+static int plan_app(struct app *app, bool board, struct app_plan *plan)
+{
+    static const struct wall_clock clock;
+    const struct app_values values = {wall_clock_values, WALL_CLOCK_VALUES, &clock};
+    const struct app_options options = {
+        .values = &values,
+        .values_count = board || app->config.time_server.len > 0 ? 1 : 0,
+    };
+    return app_plan(app, &options, plan);
+}
+
 /* ---- For people ----------------------------------------------------------------------------- */
 
 static void say(void *ctx, const struct config_finding *finding)
@@ -113,16 +133,15 @@ static void say(void *ctx, const struct config_finding *finding)
     config_file_say(ctx, finding);
 }
 
-static int check_text(struct app *app, const char *path, check_place_fn check_place,
-                      struct out *out)
+static int check_text(struct app *app, const char *path, bool board, struct out *out)
 {
     struct config_source source;
     struct app_plan plan;
     if (!config_file_read(&source, path) || !config_file_load(app, &source, true)) {
         return 1;
     }
-    check_place(&app->config, say, &source);
-    int err = app_plan(app, &plan); /* said on stderr */
+    check_place(&app->config, board, say, &source);
+    int err = plan_app(app, board, &plan); /* said on stderr */
     out_text(out, path);
     out_text(out, err == LIMPET_OK ? ": ok\n" : ": does not fit\n");
     check_put_text(out, &app->config, &plan, &source.environment);
@@ -169,8 +188,7 @@ static void put_failure(struct checker *checker, const char *message)
     put_finding(checker, &finding);
 }
 
-static int check_json(struct app *app, const char *path, check_place_fn check_place,
-                      struct out *out)
+static int check_json(struct app *app, const char *path, bool board, struct out *out)
 {
     struct config_source source = {0};
     struct checker checker = {.out = out, .environment = &source.environment};
@@ -185,9 +203,9 @@ static int check_json(struct app *app, const char *path, check_place_fn check_pl
         loaded = app_load(app, source.text, put_finding, &checker) == LIMPET_OK;
     }
     if (loaded) {
-        check_place(&app->config, put_finding, &checker);
+        check_place(&app->config, board, put_finding, &checker);
     }
-    bool ok = loaded && app_plan(app, &plan) == LIMPET_OK;
+    bool ok = loaded && plan_app(app, board, &plan) == LIMPET_OK;
     if (loaded && !ok) {
         put_failure(&checker, "the table of metric series is too small, or a path is too deep");
     }
@@ -203,8 +221,7 @@ int check_run(struct app *app, const struct command_line *line)
 {
     char buffer[OUT_BUFFER_LEN];
     struct out out;
-    check_place_fn check_place = line->board ? check_board : check_addresses;
     out_init_flush(&out, buffer, sizeof(buffer), write_stdout, NULL);
-    return line->json ? check_json(app, line->config_path, check_place, &out)
-                      : check_text(app, line->config_path, check_place, &out);
+    return line->json ? check_json(app, line->config_path, line->board, &out)
+                      : check_text(app, line->config_path, line->board, &out);
 }

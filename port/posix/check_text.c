@@ -168,7 +168,9 @@ static void text_limits(struct out *out, const struct config *config)
     const struct config_server *server = &config->server;
     out_text(out, "  clients   head ");
     out_u64(out, server->head_len_max);
-    out_text(out, " bytes, body ");
+    out_text(out, " bytes and ");
+    out_u64(out, LIMPET_FIELDS_MAX);
+    out_text(out, " fields, body ");
     if (config->router.body_len_max > 0) {
         out_u64(out, config->router.body_len_max);
         out_text(out, " bytes");
@@ -432,6 +434,7 @@ static void json_limits(struct out *out, const struct config *config)
     json_key(out, "limits");
     out_text(out, "{\"head_len_max\":");
     out_u64(out, server->head_len_max);
+    json_number(out, "fields_max", LIMPET_FIELDS_MAX);
     json_number(out, "body_len_max", config->router.body_len_max);
     json_number(out, "read_header_timeout_ms", server->read_header_timeout_ms);
     json_number(out, "read_timeout_ms", server->read_timeout_ms);

@@ -314,7 +314,8 @@ def test_text_for_people():
     done, name = check(json.dumps(config))
     assert done.returncode == 0, done
     assert re.fullmatch(re.escape(name) + r":1:\d+: name: no effect: .*\n", done.stderr), done.stderr
-    for pattern in (r"ok$", r"  gateway   http://127\.0\.0\.1:8080/  2 endpoints, 2 backends$",
+    for pattern in (r"ok$", r"  clients   head 16384 bytes and 96 fields, body of any length; ",
+                    r"  gateway   http://127\.0\.0\.1:8080/  2 endpoints, 2 backends$",
                     r"    GET /a/\{id\}  json, timeout 1s$",
                     r"      GET http://127\.0\.0\.1:9000 /b/\{id\}  json$",
                     r"  metrics   http://127\.0\.0\.1:8090/__stats/  window 60 s, 2 endpoint series",
@@ -348,6 +349,29 @@ def test_board():
     elsewhere = json.dumps(good()).replace("127.0.0.1", "192.0.2.1")
     done, name = check(elsewhere, "--board")
     assert done.returncode == 0 and done.stderr == "", done
+
+
+def series_of(stats):
+    """The metrics of a /__stats: a distribution or a timer has several keys."""
+    parts = ("count|max|mean|mean-rate|min|std-dev|one-minute|five-minute|fifteen-minute|"
+             r"\d+-percentile")
+    lines = [key for key in stats if key.startswith(("krakend.", "limpet."))]
+    heads = [re.sub(rf"\.({parts})$", "", key) for key in lines]
+    return {head if heads.count(head) > 1 else key for head, key in zip(heads, lines)}
+
+
+def test_says_what_the_daemon_shows():
+    """The metrics before the first answer, all values below limpet. included."""
+    config = lib.config([lib.endpoint("/one/{id}", lib.NOBODY, "/x/{id}"),
+                         lib.endpoint("/two", lib.NOBODY)])
+    with lib.Limpetd(config) as daemon:
+        stats = daemon.stats()
+        done, _ = check(json.dumps(config), "--json")
+    understood = json.loads(done.stdout)
+    used = {table["name"]: table["used"] for table in understood["memory"]["tables"]}
+    assert used["limpet values"] == sum(key.startswith("limpet.") for key in stats), (used, len(stats))
+    shown = series_of(stats)
+    assert understood["metrics"]["series"] == len(shown), (understood["metrics"], len(shown))
 
 
 def test_quickstart():

@@ -79,6 +79,10 @@ def test_negotiation():
                 ("application/openmetrics-text;q=0", TEXT), ("application/openmetrics-text;q=0.000", TEXT),
                 ("application/openmetrics-text;q=0.3,text/plain;q=0.4", TEXT),
                 ("text/plain;q=0.4 , application/openmetrics-text; q=0.45", OPENMETRICS),
+                ("text/*;q=0.5, application/openmetrics-text;version=1.0.0;q=0.4", TEXT),
+                ("application/openmetrics-text;q=0.4, */*;q=0.5", TEXT),
+                ("application/openmetrics-text;q=0.4, */*;q=0.5, text/plain;q=0.3", OPENMETRICS),
+                ("Text/*;q=0.3, */*, application/openmetrics-text;q=0.4", OPENMETRICS),
                 ("application/openmetrics-textual", TEXT), (",;=,;q=1,", TEXT)):
             response = metrics(daemon, accept)
             assert response.status == 200 and response.headers["Content-Type"] == expected, accept

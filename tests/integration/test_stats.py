@@ -68,6 +68,18 @@ def test_layer_switches():
             assert calls == ("proxy_disabled" not in switches) + ("backend_disabled" not in switches), switches
 
 
+def test_requests_with_a_body():
+    """Nobody reads it; the answer is the one without a body."""
+    with with_switches() as daemon:
+        for method, path, body, status in (
+                ("GET", "/__stats", b"{}", 200), ("POST", "/__stats/", b"{}", 405),
+                ("PUT", "/metrics", b"x" * 60000, 405), ("POST", "/unknown", b"{}", 404),
+                ("POST", "/__STATS", b"{}", 307), ("POST", "/__stats", b"x" * 70000, 413)):
+            answer = lib.request(method, daemon.stats_port, path, body=body)
+            assert answer.status == status, (method, path, answer.status)
+            assert status != 405 or answer.headers["Allow"] == "GET, HEAD", answer.headers
+
+
 def test_wire():
     """Lines, order and numbers as the reference writes them."""
     with with_switches() as daemon:

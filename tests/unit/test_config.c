@@ -30,9 +30,8 @@ static int load_slice(struct slice text, size_t scratch_len, struct seen *seen)
     return config_load(&config, text, scratch, scratch_len, keep, seen);
 }
 
-/* Loads a text in which ' stands for "; it stays in text_buf. No error and no warning is expected.
- */
-static void load(const char *text)
+/* Loads a text in which ' stands for "; it stays in text_buf. No error is expected. */
+static void load_warned(const char *text, unsigned warnings)
 {
     struct seen seen;
     size_t len = strlen(text);
@@ -48,9 +47,14 @@ static void load(const char *text)
     CHECK(clean);
     memset(scratch, 0xAA, sizeof(scratch)); /* nothing of it may be needed any more */
     CHECK_EQ_UINT(seen.by_kind[CONFIG_ERROR], 0);
-    if (!CHECK_EQ_UINT(seen.by_kind[CONFIG_WARNING], 0)) {
+    if (!CHECK_EQ_UINT(seen.by_kind[CONFIG_WARNING], warnings)) {
         fprintf(stderr, "  %s\n", seen.first);
     }
+}
+
+static void load(const char *text)
+{
+    load_warned(text, 0);
 }
 
 #define CHECK_SLICE(got, want) CHECK_EQ_TEXT((got).ptr, (got).len, want)
@@ -352,6 +356,63 @@ static void test_words(void)
     CHECK(!config.backends[0].error_code);
 }
 
+/* Each key that another one makes idle. */
+static void test_idle(void)
+{
+#define EXTRA(text) "{\"version\":3,\"endpoints\":[],\"extra_config\":{" text "}}"
+#define ENDPOINT(text, backend)                                                                    \
+    "{\"version\":3,\"host\":[\"h\"],\"endpoints\":[{\"endpoint\":\"/\"," text                     \
+    "\"backend\":[{\"url_pattern\":\"/\"" backend "}]}]}"
+#define NO_OP "\"output_encoding\":\"no-op\","
+    static const struct {
+        const char *text;
+        unsigned warnings;
+        const char *first;
+    } cases[] = {
+        {EXTRA("\"router\":{\"health_path\":\"/h\",\"disable_health\":true}"), 1,
+         "1:69: extra_config.router.health_path: has no effect with \"disable_health\""},
+        {EXTRA("\"router\":{\"health_path\":\"\",\"disable_health\":true}"), 0, ""},
+        {EXTRA("\"router\":{\"error_body\":{\"405\":{\"a\":1}},"
+               "\"disable_handle_method_not_allowed\":true}"),
+         1,
+         "1:75: extra_config.router.error_body.405: has no effect with "
+         "\"disable_handle_method_not_allowed\""},
+        {EXTRA("\"router\":{\"logger_skip_paths\":[\"/\"],\"disable_access_log\":true}"), 1,
+         "1:75: extra_config.router.logger_skip_paths: has no effect with "
+         "\"disable_access_log\""},
+        {EXTRA("\"telemetry/metrics\":{\"listen_address\":\":8090\",\"endpoint_disabled\":true}"),
+         1,
+         "1:83: extra_config.telemetry/metrics.listen_address: has no effect with "
+         "\"endpoint_disabled\""},
+        {ENDPOINT("\"input_headers\":[\"*\",\"host\",\"Content-Length\"],", ""), 2,
+         "1:77: endpoints[0].input_headers[1]: has no effect: the gateway writes this field "
+         "itself"},
+        {ENDPOINT("\"extra_config\":{\"proxy\":{\"sequential\":true}},", ""), 1,
+         "1:94: endpoints[0].extra_config.proxy.sequential: has no effect with one backend"},
+        {ENDPOINT("\"extra_config\":{\"proxy\":{\"sequential\":false}},", ""), 0, ""},
+        {ENDPOINT(NO_OP "\"cache_ttl\":\"5s\",", ""), 1,
+         "1:94: endpoints[0].cache_ttl: has no effect: the output_encoding is \"no-op\""},
+        {ENDPOINT(NO_OP, ",\"target\":\"a\",\"allow\":[\"a\"],\"group\":\"g\","
+                         "\"mapping\":{\"a\":\"b\"},\"extra_config\":{\"backend/http\":"
+                         "{\"return_error_code\":true,\"return_error_details\":\"x\"}}"),
+         6,
+         "1:121: endpoints[0].backend[0].target: has no effect: the endpoint's output_encoding is "
+         "\"no-op\""},
+        {ENDPOINT(NO_OP, ",\"target\":\"\",\"deny\":[]"), 0, ""},
+    };
+#undef NO_OP
+#undef ENDPOINT
+#undef EXTRA
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct seen seen;
+        CHECK_EQ_INT(load_slice(slice_from_cstr(cases[i].text), sizeof(scratch), &seen), LIMPET_OK);
+        CHECK_EQ_UINT(seen.by_kind[CONFIG_WARNING], cases[i].warnings);
+        if (cases[i].warnings > 0) {
+            CHECK_EQ_STR(seen.first, cases[i].first);
+        }
+    }
+}
+
 /* ---- Limits -------------------------------------------------------------------------------- */
 
 static size_t append(size_t len, const char *format, unsigned n)
@@ -435,7 +496,7 @@ static void test_small_scratch(void)
 {
     struct seen seen;
     bool was_ok = false;
-    load(full);
+    load_warned(full, 2);
     struct slice text = slice_of(text_buf, strlen(full));
     for (size_t len = 0; len < 64u * 1024u; len += 61) {
         int err = load_slice(text, len, &seen);
@@ -517,7 +578,7 @@ static void test_listeners(void)
 
 int main(void)
 {
-    load(full);
+    load_warned(full, 2);
     test_service();
     test_endpoints();
     test_backends();
@@ -527,6 +588,7 @@ int main(void)
     test_comments();
     test_metric_names();
     test_words();
+    test_idle();
     test_full_tables();
     test_cut_texts();
     test_small_scratch();

@@ -372,6 +372,19 @@ static const struct broken {
               "'strategy': 'x'}}}"),
      LIMPET_ERR_RANGE, 3, 80, "endpoints[0].extra_config.proxy.static.strategy",
      "expected always, success, errored, complete or incomplete, got 'x'"},
+    {ENDPOINT("'endpoint': '/', 'extra_config': {'proxy': {'static': {'strategy': 'x', 'data': 3}}"
+              "}"),
+     LIMPET_ERR_RANGE, 3, 68, "endpoints[0].extra_config.proxy.static.strategy",
+     "expected always, success, errored, complete or incomplete, got 'x'"},
+    {ENDPOINT("'endpoint': '/', 'output_encoding': 'no-op', 'extra_config': {'proxy': "
+              "{'static': {'strategy': 'x', 'data': {}}}}"),
+     LIMPET_ERR_RANGE, 3, 96, "endpoints[0].extra_config.proxy.static.strategy",
+     "expected always, success, errored, complete or incomplete, got 'x'"},
+    {ENDPOINT("'endpoint': '/', 'querystring_param': []"), LIMPET_ERR_RANGE, 3, 18,
+     "endpoints[0].querystring_param",
+     "unknown key 'querystring_param'; did you mean 'input_query_strings'?"},
+    {BACKEND("'url_pattern': '/', 'white_list': []"), LIMPET_ERR_RANGE, 3, 21,
+     "endpoints[0].backend[0].white_list", "unknown key 'white_list'; did you mean 'allow'?"},
     {ENDPOINT("'endpoint': '/', 'extra_config': {'qos/ratelimit/router': {}}"), LIMPET_ERR_RANGE, 3,
      59, "endpoints[0].extra_config.qos/ratelimit/router", "needs 'max_rate' or"},
     {ROOT("'endpoints': [{'endpoint': '/a/{x}', 'backend': [{'url_pattern': '/'}]},\n"

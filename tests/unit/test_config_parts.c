@@ -327,7 +327,7 @@ static void test_nearest(void)
     check_nearest(SECTION_ROOT, "x", NULL);
     check_nearest(SECTION_ROOT, "", NULL);
     check_nearest(SECTION_ROOT, "a_name_that_is_much_longer_than_any_of_the_known_keys", NULL);
-    check_nearest(SECTION_BACKEND, "whitelis", NULL); /* never an old name */
+    check_nearest(SECTION_BACKEND, "whitelis", "whitelist"); /* messages give its new name */
     check_nearest(SECTION_SERVICE_EXTRA, "telemetry/influxdb", "telemetry/influx");
 }
 

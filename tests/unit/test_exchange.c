@@ -612,7 +612,7 @@ static void test_noop_fields(void)
                      "x", true);
     CHECK_EQ_TEXT(conn.fields, conn.fields_len,
                   "X-Krakend: Version " LIMPET_VERSION "\nX-Krakend-Completed: false\n"
-                  "Set-Cookie: a=1\nSet-Cookie: b=2\nVia: 1.1 x\n");
+                  "Date: yesterday\nSet-Cookie: a=1\nSet-Cookie: b=2\nVia: 1.1 x\n");
 }
 
 /* ---- Answers without an endpoint --------------------------------------------------------------

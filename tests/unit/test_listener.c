@@ -117,7 +117,7 @@ static void head_is_get_without_the_body(void)
 
 static void other_paths_and_methods_are_refused(void)
 {
-    static const char *const paths[] = {"/", "/__stats/x", "/__Stats", "/__stats%2f", "//__stats"};
+    static const char *const paths[] = {"/", "/__stats/x", "/__statz", "/__stats%2f", "//__stats"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         struct fake_peer *peer = ask("GET", paths[i], 0);
         CHECK(starts(peer, "HTTP/1.1 404 Not Found\r\n"));
@@ -127,6 +127,19 @@ static void other_paths_and_methods_are_refused(void)
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
         struct fake_peer *peer = ask(methods[i], "/__stats", 0);
         CHECK(starts(peer, "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n"));
+        end();
+    }
+}
+
+static void other_letters_are_redirected(void)
+{
+    static const char *const paths[] = {"/__Stats", "/__STATS/", "/__sTats?a=b"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        struct fake_peer *peer = ask("GET", paths[i], 0);
+        CHECK(starts(peer, "HTTP/1.1 301 Moved Permanently\r\nLocation: /__stats\r\n"));
+        end();
+        peer = ask("POST", paths[i], 0);
+        CHECK(starts(peer, "HTTP/1.1 307 Temporary Redirect\r\nLocation: /__stats\r\n"));
         end();
     }
 }
@@ -187,6 +200,7 @@ int main(void)
     both_forms_of_the_path_are_served();
     head_is_get_without_the_body();
     other_paths_and_methods_are_refused();
+    other_letters_are_redirected();
     a_slow_reader_gets_the_same();
     a_reader_that_goes_away_leaves_nothing();
     every_connection_has_an_answer_of_its_own();

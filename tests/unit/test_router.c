@@ -174,6 +174,16 @@ static void test_builtins(void)
     out_init(&out, text, sizeof(text));
     router_write_location(&out, &route, SLICE_EMPTY);
     CHECK_EQ_TEXT(text, out_slice(&out).len, "/__echo/");
+    router_match(&router, METHOD_GET, SLICE_LIT("/__Echo/a%2Fb/C"), &route);
+    CHECK_EQ_INT(route.kind, ROUTE_REDIRECT);
+    out_init(&out, text, sizeof(text));
+    router_write_location(&out, &route, SLICE_LIT("q=1"));
+    CHECK_EQ_TEXT(text, out_slice(&out).len, "/__echo/a%2Fb/C?q=1");
+    router_match(&router, METHOD_POST, SLICE_LIT("/__ECHO"), &route);
+    CHECK_EQ_INT(route.kind, ROUTE_REDIRECT);
+    out_init(&out, text, sizeof(text));
+    router_write_location(&out, &route, SLICE_EMPTY);
+    CHECK_EQ_TEXT(text, out_slice(&out).len, "/__echo/");
     router_match(&router, METHOD_GET, SLICE_LIT("/__echoes"), &route);
     CHECK(route.kind == ROUTE_NOT_FOUND);
     config.echo_endpoint = config.debug_endpoint = false;

@@ -426,6 +426,7 @@ int main(void)
     world_init();
     timers_init(&app.timers, app.timer_heap, LIMPET_TIMERS);
     metrics_init(&app.metrics, &options, 0);
+    app_service_add_values(&app);
     app_service_init(&app, &app_options, 0);
     test_datagrams();
     test_frames();

@@ -346,6 +346,26 @@ static void test_service(void)
     free(m);
 }
 
+/* Once a second is a rate of 1, from the first step of 5 s on; once in 10 s stays below 0.2. */
+static void test_rates(void)
+{
+    static const struct {
+        uint64_t window_s;
+        unsigned ticks;
+        double min, max;
+    } cases[] = {{1, 4, 0, 0},        {1, 5, 1, 1},        {1, 300, 0.999, 1.001},
+                 {2, 1000, 0.49, 0.51}, {5, 1, 0.01, 0.02}, {10, 1000, 0.09, 0.11}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct metrics *m = new_table();
+        for (unsigned n = 0; n < cases[i].ticks; n++) {
+            metrics_service_tick(m, LIMPET_S_TO_NS(cases[i].window_s));
+        }
+        struct metrics_rates rates = metrics_service_rates(m);
+        CHECK(rates.one_minute >= cases[i].min && rates.one_minute <= cases[i].max);
+        free(m);
+    }
+}
+
 static void test_clean_stop(void)
 {
     struct metrics *m = new_table();
@@ -371,6 +391,7 @@ int main(void)
     test_exhausted_pool();
     test_slot_after_exhaustion();
     test_service();
+    test_rates();
     test_clean_stop();
     return check_result();
 }
