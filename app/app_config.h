@@ -422,7 +422,8 @@
 #define LIMPET_INFLUX_ANSWER_LEN_MAX 200u
 #endif
 
-/* Deadline of one request to InfluxDB (the reference's client: 10 s). */
+/* Deadline of one request to InfluxDB, from the last bytes of it that the connection took (the
+ * reference's client: 10 s from its start). */
 #ifndef LIMPET_INFLUX_TIMEOUT_MS
 #define LIMPET_INFLUX_TIMEOUT_MS 10000u
 #endif

@@ -6,6 +6,7 @@
 #include "net/net.h"
 
 #include "lwip/apps/sntp.h"
+#include "lwip/timeouts.h"
 
 #include <string.h>
 
@@ -21,6 +22,9 @@
 #define LEAP_UNKNOWN 3u /* the server's clock is not set */
 #define STRATUM_MAX 15u
 
+/* lwIP's resolver has given up by then. */
+#define FIRST_QUESTION_MS 15000u
+
 /* lwIP counts seconds from 2036-02-07, signed: from 1968 to 2104. */
 #define ERA_UNIX_S INT64_C(2085978496)
 
@@ -30,9 +34,11 @@ static struct wall_clock *instance;
 static bool take_server(struct wall_clock *clock, struct slice server);
 static void set_server(const struct wall_clock_options *options, const char *host);
 static void log_server(struct wall_clock *clock);
+static void on_first_question_due(void *arg);
+static void complain(struct wall_clock *clock, const char *what);
 static void on_answer(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *address,
                       u16_t port);
-static bool is_believable(const struct pbuf *p);
+static const char *complaint_of(const struct pbuf *p);
 
 const struct metrics_value wall_clock_values[WALL_CLOCK_VALUES] = {
     METRICS_FIELD(METRICS_COUNTER, "clock.answers", struct wall_clock, answers),
@@ -65,6 +71,8 @@ void wall_clock_start(struct wall_clock *clock)
 {
     log_server(clock);
     sntp_init();
+    sys_untimeout(on_first_question_due, clock);
+    sys_timeout(FIRST_QUESTION_MS, on_first_question_due, clock);
 }
 
 int64_t wall_clock_unix_ns(const struct wall_clock *clock, uint64_t now_ns)
@@ -124,6 +132,30 @@ static void log_server(struct wall_clock *clock)
     log_end(clock->log);
 }
 
+/* lwIP does not tell when a name has no address. */
+static void on_first_question_due(void *arg)
+{
+    struct wall_clock *clock = arg;
+    if (clock->host[0] != '\0' && clock->asked_ns == 0) {
+        complain(clock, "its name is not resolved");
+    }
+}
+
+static void complain(struct wall_clock *clock, const char *what)
+{
+    if (what == clock->complaint) {
+        return;
+    }
+    clock->complaint = what;
+    struct out *out = log_begin(clock->log, LOG_WARN, PREFIX);
+    out_text(out, clock->host[0] != '\0' ? clock->host : "the time server of DHCP");
+    out_text(out, ": ");
+    out_text(out, what);
+    out_text(out, clock->known ? "; the time goes on from the last good answer"
+                               : "; points wait for a clock");
+    log_end(clock->log);
+}
+
 /* ---- lwIP's hooks (lwipopts.h) ----------------------------------------------------------------
  */
 
@@ -141,7 +173,13 @@ void port_sntp_ask(struct udp_pcb *pcb, int32_t *seconds, uint32_t *fraction)
         clock->lwip_recv = pcb->recv;
         udp_recv(pcb, on_answer, clock);
     }
-    clock->unanswered += clock->open;
+    bool silent = clock->open && !clock->heard;
+    clock->unanswered += silent;
+    if (silent && clock->missed) { /* one alone may be lost */
+        complain(clock, "no answer");
+    }
+    clock->missed = silent;
+    clock->heard = false;
     clock->open = true;
     clock->asked_ns = clock->mono_ns();
     *seconds = (int32_t)port_lwip_rand();
@@ -161,10 +199,11 @@ void port_sntp_answer(int32_t seconds, uint32_t fraction)
     clock->open = false;
     clock->base_ns = unix_ns + (int64_t)((now_ns - clock->asked_ns) / 2u) - (int64_t)now_ns;
     clock->answers++;
-    if (!clock->known) {
-        clock->known = true;
+    if (!clock->known || clock->complaint != NULL) {
         log_line(clock->log, LOG_INFO, PREFIX, "set by the time server");
     }
+    clock->known = true;
+    clock->complaint = NULL;
 }
 
 /* Between the network and lwIP, which believes servers whose own clock is not set, and any date. */
@@ -173,24 +212,37 @@ static void on_answer(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_a
 {
     struct wall_clock *clock = arg;
     uint32_t answers = clock->answers;
-    if (is_believable(p)) {
+    const char *complaint = complaint_of(p);
+    if (complaint == NULL) {
         clock->lwip_recv(NULL, pcb, p, address, port);
+        complaint = "what it answers is none to the question";
     } else {
         pbuf_free(p);
     }
-    clock->refused += clock->answers == answers;
+    if (clock->answers == answers) {
+        clock->refused++;
+    }
+    if (clock->open && clock->answers == answers) {
+        clock->heard = true; /* the true answer may still come */
+        complain(clock, complaint);
+    }
 }
 
-static bool is_believable(const struct pbuf *p)
+/* NULL: none. */
+static const char *complaint_of(const struct pbuf *p)
 {
     uint8_t packet[PACKET_LEN];
     if (pbuf_copy_partial(p, packet, PACKET_LEN, 0) != PACKET_LEN) {
-        return false;
+        return "its answer is too short";
     }
     const uint8_t *at = packet + AT_TRANSMIT;
     uint32_t since_era =
         (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-    return packet[AT_FLAGS] >> 6 != LEAP_UNKNOWN && packet[AT_STRATUM] >= 1 &&
-           packet[AT_STRATUM] <= STRATUM_MAX &&
-           (int32_t)since_era + ERA_UNIX_S >= LIMPET_BUILD_UNIX_S;
+    if (packet[AT_FLAGS] >> 6 == LEAP_UNKNOWN || packet[AT_STRATUM] < 1 ||
+        packet[AT_STRATUM] > STRATUM_MAX) {
+        return "it says that its own clock is not set";
+    }
+    return (int32_t)since_era + ERA_UNIX_S < LIMPET_BUILD_UNIX_S
+               ? "its date is before this version of Limpet"
+               : NULL;
 }

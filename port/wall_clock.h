@@ -4,8 +4,9 @@
  * Asks every few seconds until the first good answer, then every 17 minutes. An answer counts when
  * it is from the server and repeats the random stamp that was sent (lwIP's checks), when the server
  * says that its own clock is set, and when the time is not before LIMPET_BUILD_UNIX_S. The latest
- * one decides, also when it steps back: who stamps with it must mind that. lwIP has one such
- * client, so there is one clock. */
+ * one decides, also when it steps back: who stamps with it must mind that. What is wrong with the
+ * server is logged once, until it is another thing or over. lwIP has one such client, so there is
+ * one clock. */
 #ifndef LIMPET_WALL_CLOCK_H
 #define LIMPET_WALL_CLOCK_H
 
@@ -32,8 +33,11 @@ struct wall_clock {
     udp_recv_fn lwip_recv; /* lwIP's own receiver of answers */
     char host[64];
     uint16_t port;
-    bool open; /* a question waits for its answer */
+    bool open;   /* a question waits for its answer */
+    bool heard;  /* something came meanwhile that did not count */
+    bool missed; /* nothing at all came for the question before */
     bool known;
+    const char *complaint; /* as was last logged; NULL = none */
     uint64_t asked_ns;
     int64_t base_ns;  /* wall clock - monotonic */
     uint32_t answers; /* taken */

@@ -169,6 +169,10 @@ static void influx_read(struct loader *l, struct node node)
     if (influx->token.len == 0 && influx->password.len > 0 && influx->username.len == 0) {
         loader_warning(l, found[INFLUX_PASSWORD].raw.ptr, "has no effect without \"username\"");
     }
+    if (influx->token.len == 0 && slice_find(influx->username, ':') < influx->username.len) {
+        loader_error(l, found[INFLUX_USERNAME].raw.ptr,
+                     "must not contain \":\", where Basic login ends it (RFC 7617)");
+    }
     influx_login_check(l, found);
 }
 

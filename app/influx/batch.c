@@ -45,6 +45,7 @@ void batch_rewind(struct batch *batch, struct client_call *call)
 {
     batch->call = call;
     batch->sent = false;
+    batch->taken = 0;
     batch->begun = (struct spool_cursor){0};
     batch->lines.entry.kind = RECORD_END;
     batch->line_sent = 0;
@@ -95,5 +96,6 @@ static int flush_line(void *ctx, const char *bytes, size_t len)
     batch->line_skip -= skip;
     size_t taken = skip < len ? client_write(batch->call, bytes + skip, len - skip) : 0;
     batch->line_sent += taken;
+    batch->taken += taken;
     return taken == len - skip ? LIMPET_OK : LIMPET_ERR_BUSY;
 }

@@ -10,7 +10,7 @@
 #include "influx/spool.h"
 #include "web/client.h"
 
-/* For static placement; read count, points, body_len and sent, do not touch the fields. */
+/* For static placement; read count, points, body_len, taken and sent, do not touch the fields. */
 struct batch {
     const struct spool *spool;
     const struct metrics *metrics;
@@ -18,6 +18,7 @@ struct batch {
     size_t count; /* records, the oldest of the spool; 0 = none is chosen */
     uint64_t points;
     uint64_t body_len; /* bytes */
+    uint64_t taken;    /* of them, by the connection */
     bool sent;         /* to its end */
 
     struct client_call *call;

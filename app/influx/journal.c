@@ -1,4 +1,5 @@
-/* Sector: head, then entries up to the first one that is not whole.
+/* Sector: head, then entries. One whose bytes were changed is passed over by its length; what has
+ * no length that can be ends the sector.
  *
  *   head   magic, order, fingerprint, CRC of the three          4 x 32 bit
  *   entry  CRC of all that follows, kind and length, seq, bytes  32, 32, 64 bit, bytes
@@ -31,7 +32,9 @@ struct entry {
 
 static bool read_head(const struct journal *j, uint32_t sector, uint32_t *order,
                       uint32_t *fingerprint);
+static bool find_entry(const struct journal *j, uint32_t sector, uint32_t *at, struct entry *entry);
 static bool read_entry(const struct journal *j, uint32_t sector, uint32_t at, struct entry *entry);
+static uint32_t whole_len(const struct entry *entry);
 static bool check_entry(const struct journal *j, uint32_t from, const struct entry *entry);
 static bool find_sector(const struct journal *j, uint32_t above, uint32_t *order, uint32_t *sector);
 static bool next_entry(const struct journal *j, struct journal_cursor *cursor, struct entry *entry,
@@ -110,8 +113,9 @@ static bool read_head(const struct journal *j, uint32_t sector, uint32_t *order,
 static void read_sector(struct journal *j, uint32_t sector, bool *clean)
 {
     struct entry entry;
+    uint32_t end = HEAD_LEN;
     j->at = HEAD_LEN;
-    while (read_entry(j, sector, j->at, &entry)) {
+    while (find_entry(j, sector, &j->at, &entry)) {
         uint32_t bytes_at = sector * j->storage->sector_len + j->at + ENTRY_LEN;
         uint8_t c[COUNTERS_LEN];
         if (entry.kind == KIND_RECORD && entry.seq > j->counters.produced) {
@@ -129,11 +133,25 @@ static void read_sector(struct journal *j, uint32_t sector, bool *clean)
                 j->counters.dropped[i] = get_u64(c + 40 + 8 * i);
             }
         }
-        j->at += ENTRY_LEN + ((entry.len + 3u) & ~UINT32_C(3));
+        j->at += whole_len(&entry);
+        end = j->at;
     }
-    *clean = is_erased(j, sector, j->at);
+    *clean = is_erased(j, sector, end);
 }
 
+/* From `*at` on. */
+static bool find_entry(const struct journal *j, uint32_t sector, uint32_t *at, struct entry *entry)
+{
+    while (read_entry(j, sector, *at, entry)) {
+        if (check_entry(j, sector * j->storage->sector_len + *at, entry)) {
+            return true;
+        }
+        *at += whole_len(entry);
+    }
+    return false;
+}
+
+/* Its head, when that can be one. */
 static bool read_entry(const struct journal *j, uint32_t sector, uint32_t at, struct entry *entry)
 {
     uint8_t head[ENTRY_LEN];
@@ -147,7 +165,12 @@ static bool read_entry(const struct journal *j, uint32_t sector, uint32_t at, st
     entry->len = get_u32(head + 4) & ~KIND_MASK;
     entry->seq = get_u64(head + 8);
     return entry->kind >= KIND_RECORD && entry->kind <= KIND_DATE &&
-           entry->len <= s->sector_len - ENTRY_LEN - at && check_entry(j, from, entry);
+           entry->len <= s->sector_len - ENTRY_LEN - at;
+}
+
+static uint32_t whole_len(const struct entry *entry)
+{
+    return ENTRY_LEN + ((entry->len + 3u) & ~UINT32_C(3));
 }
 
 /* In pieces: an entry may be longer than any buffer. */
@@ -229,9 +252,9 @@ static bool next_entry(const struct journal *j, struct journal_cursor *cursor, s
     for (;;) {
         uint32_t fingerprint = 0;
         uint32_t order = 0;
-        if (cursor->inside && read_entry(j, cursor->sector, cursor->at, entry)) {
+        if (cursor->inside && find_entry(j, cursor->sector, &cursor->at, entry)) {
             *at = cursor->sector * j->storage->sector_len + cursor->at + ENTRY_LEN;
-            cursor->at += ENTRY_LEN + ((entry->len + 3u) & ~UINT32_C(3));
+            cursor->at += whole_len(entry);
             return true;
         }
         if (!find_sector(j, cursor->order, &cursor->order, &cursor->sector)) {

@@ -4,10 +4,10 @@
  * Sectors are used in rotation, entries are appended, nothing is written twice. An entry is whole
  * or it is not there (CRC); a sector begins with a head (its place in the order, the
  * configuration's fingerprint) and with the counters. A cut at any byte of a write that was not
- * synced leaves every entry before it. Opening never fails on what it finds: what cannot be read
- * does not count, and a sector whose end is not clean is left alone until its turn to be
- * erased. When the log comes round to records that still wait they leave the storage, not the
- * RAM. */
+ * synced leaves every entry before it, and a bit that turned costs the entry that it was part of
+ * (in a length, those behind it, too). Opening never fails on what it finds: what cannot be read
+ * does not count, and a sector whose end is not clean is left alone until its turn to be erased.
+ * When the log comes round to records that still wait they leave the storage, not the RAM. */
 #ifndef LIMPET_INFLUX_JOURNAL_H
 #define LIMPET_INFLUX_JOURNAL_H
 

@@ -24,9 +24,11 @@ static void push(struct writer *w);
 static void rest(struct writer *w);
 static void on_timer(struct timer *timer, void *ctx, uint64_t now_ns);
 static void start_call(struct writer *w, bool ping);
+static void set_deadline(struct writer *w);
 static void compose_ping(void *ctx, struct out *head);
 static void compose_write(void *ctx, struct out *head);
 static void on_event(void *ctx, struct client_call *call);
+static void send_body(struct writer *w);
 static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns);
 static void read_answer(struct writer *w);
 static uint32_t retry_after_s(const struct writer *w, struct slice value);
@@ -36,13 +38,16 @@ static void end_call(struct writer *w, int err);
 static void end_ping(struct writer *w, int err);
 static void end_write(struct writer *w, int err);
 static void written(struct writer *w, bool partial);
+static bool is_quick(const struct writer *w);
 static size_t count_outdated(const struct writer *w);
 static void refused(struct writer *w);
 static void drop_refused(struct writer *w);
 static void end_batch(struct writer *w);
 static void failed(struct writer *w, int err);
+static const char *failure_text(const struct writer *w, int err);
 static uint64_t backoff_ns(struct writer *w);
 static void log_answer(struct writer *w, enum log_level level, const char *what, int err);
+static void log_refused(struct writer *w, enum log_level level, const char *what);
 static void log_mode(struct writer *w);
 static void put_address(struct out *out, const struct writer *w);
 static struct slice first_line(struct slice s);
@@ -203,9 +208,15 @@ static void start_call(struct writer *w, bool ping)
         .compose = ping ? compose_ping : compose_write,
         .event = on_event,
     };
+    set_deadline(w);
+    client_start(w->client, &w->call, &request);
+}
+
+static void set_deadline(struct writer *w)
+{
+    w->progress_ns = w->now_ns;
     timer_set(w->timers, &w->call_timer, w->now_ns + LIMPET_MS_TO_NS(LIMPET_INFLUX_TIMEOUT_MS),
               on_deadline, w);
-    client_start(w->client, &w->call, &request);
 }
 
 static void compose_ping(void *ctx, struct out *head)
@@ -224,23 +235,41 @@ static void on_event(void *ctx, struct client_call *call)
 {
     struct writer *w = ctx;
     if (call->state == CALL_SENDING && w->state == WRITER_SENDING) {
-        batch_send(&w->batch);
+        send_body(w);
     }
     if (call->state == CALL_BODY || call->state == CALL_DONE) {
         read_answer(w);
     }
     if (call->state == CALL_DONE) {
         end_call(w, LIMPET_OK);
+    } else if (call->state == CALL_FAILED && call->outdated && w->state == WRITER_SENDING) {
+        take_back_call(w); /* nobody else's connections: the next one is new */
+        start_call(w, false);
     } else if (call->state == CALL_FAILED) {
         end_call(w, call->err);
     }
 }
 
+/* A slow upload that moves on is not cut. */
+static void send_body(struct writer *w)
+{
+    uint64_t taken = w->batch.taken;
+    batch_send(&w->batch);
+    if (w->batch.taken > taken) {
+        set_deadline(w);
+    }
+}
+
+/* Less may pass in time: what the connection took may be far from the server yet. */
 static void on_deadline(struct timer *timer, void *ctx, uint64_t now_ns)
 {
+    struct writer *w = ctx;
     (void)timer;
     (void)now_ns;
-    end_call(ctx, LIMPET_ERR_TIMEOUT);
+    if (w->batch.taken > 0) {
+        bisect_too_long(&w->bisect, w->batch.count);
+    }
+    end_call(w, LIMPET_ERR_TIMEOUT);
 }
 
 static void read_answer(struct writer *w)
@@ -372,7 +401,7 @@ static void written(struct writer *w, bool partial)
     w->bytes_written += w->batch.body_len;
     w->points_written += w->batch.points - w->refused;
     w->points_refused += w->refused;
-    bisect_taken(&w->bisect, w->batch.count);
+    bisect_taken(&w->bisect, w->batch.count, is_quick(w));
     size_t outdated = count_outdated(w);
     if (outdated > 0) {
         store_drop(&w->store, outdated, STORE_DROP_REFUSED);
@@ -380,6 +409,12 @@ static void written(struct writer *w, bool partial)
     store_written(&w->store, w->batch.count - outdated);
     end_batch(w);
     push(w);
+}
+
+/* Then twice as much would have been answered in time, too. */
+static bool is_quick(const struct writer *w)
+{
+    return w->now_ns - w->progress_ns <= LIMPET_MS_TO_NS(LIMPET_INFLUX_TIMEOUT_MS) / 2;
 }
 
 /* Windows of the batch that the server refused as older than what it keeps: these are its oldest.
@@ -406,6 +441,9 @@ static size_t count_outdated(const struct writer *w)
 static void refused(struct writer *w)
 {
     size_t count = w->batch.count;
+    if (count > 1 && !bisect_knows(&w->bisect)) {
+        log_refused(w, LOG_WARN, "refused; it is sent again in parts");
+    }
     if (w->status != 413) {
         bisect_refused(&w->bisect, count);
     } else if (count > 1) {
@@ -421,7 +459,7 @@ static void refused(struct writer *w)
 
 static void drop_refused(struct writer *w)
 {
-    log_answer(w, LOG_ERROR, "refused for good", LIMPET_OK);
+    log_refused(w, LOG_ERROR, "refused for good");
     w->writes_failed++;
     w->points_refused += w->batch.points;
     bisect_left(&w->bisect, w->batch.count);
@@ -450,11 +488,7 @@ static void failed(struct writer *w, int err)
     unsigned what = err != LIMPET_OK ? (unsigned)-err : w->status;
     if (what != w->logged_status) {
         w->logged_status = what;
-        bool redirect = err == LIMPET_OK && w->status / 100 == 3;
-        log_answer(w, LOG_ERROR,
-                   redirect ? "a write failed: redirects are not followed; the windows wait"
-                            : "a write failed; the windows wait",
-                   err);
+        log_answer(w, LOG_ERROR, failure_text(w, err), err);
     }
     size_t left = store_failed(&w->store, w->batch.count, w->config->buffer_size);
     w->batch.count = 0;
@@ -467,6 +501,17 @@ static void failed(struct writer *w, int err)
     w->backoff_ms = wait_ns / LIMPET_MS_TO_NS(1);
     w->state = WRITER_WAITING;
     timer_set(w->timers, &w->timer, w->now_ns + wait_ns, on_timer, w);
+}
+
+/* What becomes of the windows when buffer_size is 0 is a line of its own. */
+static const char *failure_text(const struct writer *w, int err)
+{
+    bool wait = w->config->buffer_size > 0;
+    if (err == LIMPET_OK && w->status / 100 == 3) {
+        return wait ? "a write failed: redirects are not followed; the windows wait"
+                    : "a write failed: redirects are not followed";
+    }
+    return wait ? "a write failed; the windows wait" : "a write failed";
 }
 
 /* From ttl / 5 (at least 1 s), or slowly from ttl (at least LIMPET_INFLUX_SLOW_S), doubling up to
@@ -508,6 +553,21 @@ static void log_mode(struct writer *w)
                   : w->config->username.len > 0 ? "\", with user name and password"
                                                 : "\", without a user name");
     log_end(w->log);
+}
+
+static void log_refused(struct writer *w, enum log_level level, const char *what)
+{
+    char text[100];
+    struct out out;
+    out_init(&out, text, sizeof text);
+    out_u64(&out, w->batch.count);
+    out_text(&out, w->batch.count == 1 ? " window, " : " windows, ");
+    out_u64(&out, w->batch.body_len);
+    out_text(&out, " bytes: ");
+    out_text(&out, what);
+    out_char(&out, '\0');
+    assert(out_err(&out) == LIMPET_OK);
+    log_answer(w, level, text, LIMPET_OK);
 }
 
 static void put_address(struct out *out, const struct writer *w)

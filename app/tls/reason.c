@@ -209,7 +209,7 @@ static void write_verify(struct out *out, const struct tls_conn *conn, uint32_t 
         out_text(out, between);
         out_text(out, "certificate is for ");
         out_text(out, conn->tls->names);
-        out_text(out, ", not ");
+        out_text(out, conn->peer_is_ip ? ", not the address " : ", not ");
         out_put(out, conn->target.name);
     }
 }
@@ -264,6 +264,14 @@ static const char *alert_text(unsigned alert)
         }
     }
     return "unknown alert";
+}
+
+/* Cipher and parameters were agreed on by then: servers of TLS 1.2 have no alert of their own for
+ * it. */
+static bool wants_certificate(const struct tls_conn *conn)
+{
+    return conn->ssl.in_msg[1] == MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE &&
+           conn->certificate_shown && conn->profile->config.key_cert == NULL;
 }
 
 static void write_memory(struct out *out, const struct tls_conn *conn, int code)
@@ -350,7 +358,9 @@ static void write_code(struct out *out, const struct tls_conn *conn, int code)
         write_end(out, conn);
     } else if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
         out_text(out, "the server refused: ");
-        out_text(out, alert_text(conn->ssl.in_msg[1]));
+        out_text(out, wants_certificate(conn)
+                          ? "handshake failure: it may want a client certificate, none is configured"
+                          : alert_text(conn->ssl.in_msg[1]));
         out_text(out, " (alert ");
         out_u64(out, conn->ssl.in_msg[1]);
         out_char(out, ')');

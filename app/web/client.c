@@ -17,6 +17,7 @@ static void idle_step(struct client_conn *conn);
 static void connecting_step(struct client_conn *conn);
 static void busy_step(struct client_conn *conn);
 static void answer_step(struct client_conn *conn);
+static bool is_outdated(const struct client_conn *conn);
 static bool may_repeat(const struct client_conn *conn);
 static void repeat(struct client_conn *conn);
 static void read_body(struct client_conn *conn);
@@ -215,11 +216,10 @@ static void connect_conn(struct client_conn *conn, uint32_t ip4)
 {
     struct client *client = conn->client;
     conn->state = BACKEND_CONNECTING;
-    int err = conn->target.tls
-                  ? client->connect_tls(client->connect_tls_ctx, &conn->target, ip4, conn,
-                                        conn_step, &conn->transport)
-                  : net_connect(client->net, ip4, conn->target.port, conn, conn_step,
-                                &conn->transport);
+    int err = conn->target.tls ? client->connect_tls(client->connect_tls_ctx, &conn->target, ip4,
+                                                     conn, conn_step, &conn->transport)
+                               : net_connect(client->net, ip4, conn->target.port, conn, conn_step,
+                                             &conn->transport);
     if (err != LIMPET_OK) {
         conn->transport = NULL;
         fail(conn->call, err);
@@ -351,6 +351,7 @@ static void answer_step(struct client_conn *conn)
         if (may_repeat(conn)) {
             repeat(conn);
         } else {
+            call->outdated = is_outdated(conn);
             fail(call, client_conn_end_err(conn));
         }
     }
@@ -358,14 +359,17 @@ static void answer_step(struct client_conn *conn)
 
 /* The peer may have closed an idle connection just before it saw the request (RFC 9112
  * section 9.3.1). */
+static bool is_outdated(const struct client_conn *conn)
+{
+    return conn->reused && conn->head_len == 0 && conn->interim_count == 0;
+}
+
 static bool may_repeat(const struct client_conn *conn)
 {
     const struct client_call *call = conn->call;
-    bool unanswered = conn->head_len == 0 && conn->interim_count == 0;
     bool body_is_here =
         !has_body(&call->request) || (call->state == CALL_SENDING && call->written == 0);
-    return conn->reused && !call->repeated && call->request.safe_to_repeat && unanswered &&
-           body_is_here;
+    return is_outdated(conn) && !call->repeated && call->request.safe_to_repeat && body_is_here;
 }
 
 static void repeat(struct client_conn *conn)

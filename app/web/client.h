@@ -61,7 +61,8 @@ enum client_state {
     CALL_FAILED,   /* call->err */
 };
 
-/* Embedded by the caller; zero-initialise. Read `state` and `err`; the rest is private. */
+/* Embedded by the caller; zero-initialise. Read `state`, `err` and `outdated`; the rest is
+ * private. */
 struct client_call {
     enum client_state state;
     /* _RESOLVE _REFUSED _TIMEOUT (no answer to SYN) _RESET _CLOSED (before the answer's end)
@@ -72,6 +73,8 @@ struct client_call {
     struct client_request request;
     uint64_t written; /* body bytes taken by client_write */
     bool repeated;
+    bool outdated; /* with FAILED: a reused connection ended before any byte of the answer came. The
+                    * peer may have closed it before it saw the request */
     struct client_line *line; /* it stands in, NULL: none */
     struct client_call *next; /* in that line */
 };
@@ -132,16 +135,16 @@ struct client {
     struct client_conn *free;
     struct client_conn *idle_first;
     struct client_conn *idle_last;
-    struct client_conn *stepping; /* whose step runs */
-    struct client_line waiting;   /* for a slot */
+    struct client_conn *stepping;   /* whose step runs */
+    struct client_line waiting;     /* for a slot */
     struct client_line waiting_tls; /* for an encrypted connection, or a slot */
-    struct client_line due;       /* whose event has to come from the loop */
+    struct client_line due;         /* whose event has to come from the loop */
     client_connect_fn connect_tls;
     void *connect_tls_ctx;
     size_t tls_limit; /* encrypted connections at the same time, idle ones included */
     size_t tls_used;
-    struct timer kick;            /* serves both lines in this turn or the next */
-    size_t used;                  /* connections that exist, idle ones included */
+    struct timer kick; /* serves both lines in this turn or the next */
+    size_t used;       /* connections that exist, idle ones included */
     size_t used_max;
     uint64_t opened;
     uint64_t reused;

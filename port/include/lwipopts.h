@@ -27,7 +27,8 @@
 #define MEMP_NUM_UDP_PCB 4 /* DHCP, DNS, SNTP, one spare */
 #define MEMP_NUM_REASSDATA 2
 #define MEMP_NUM_ARP_QUEUE 4
-#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 2) /* SNTP: answer, next question */
+/* SNTP: answer, next question; whether a first one went out. */
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 3)
 
 /* ---- Link and IP ---- */
 #define ETH_PAD_SIZE 2

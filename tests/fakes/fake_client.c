@@ -134,6 +134,7 @@ void client_start(struct client *client, struct client_call *call,
     f->request = *request;
     f->room = SIZE_MAX;
     call->client = client;
+    call->outdated = false;
     call->request = *request;
     call->state = CALL_WAITING;
 }

@@ -76,6 +76,8 @@ def test_time_before_the_build():
             lib.wait_until(lambda: value(daemon, "clock.refused") >= 2 and
                            value(daemon, "influx.windows_buffered") >= 2, "windows without a date")
             assert not influx.stamps and value(daemon, "clock.known") == 0
+            assert value(daemon, "clock.unanswered") == 0
+            daemon.wait_log("its date is before this version of Limpet; points wait for a clock")
             server.offset_s = 0
             lib.wait_until(lambda: influx.requests() == 2, "the windows", 90)
             assert influx.stamps == sorted(influx.stamps)

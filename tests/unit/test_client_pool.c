@@ -173,6 +173,7 @@ static void test_stale_once_only(void)
     drive();
     CHECK_EQ_INT(c.call.state, CALL_FAILED);
     CHECK_EQ_INT(c.call.err, LIMPET_ERR_CLOSED);
+    CHECK(!c.call.outdated);
     CHECK_EQ_UINT(client.opened, 2);
     world_end();
 }
@@ -199,6 +200,7 @@ static void test_stale_not_repeated(void)
         drive();
         CHECK_EQ_INT(c.call.state, CALL_FAILED);
         CHECK_EQ_INT(c.call.err, LIMPET_ERR_CLOSED);
+        CHECK_EQ_INT(c.call.outdated, why != 1);
         CHECK_EQ_UINT(client.opened, 1);
         world_end();
     }

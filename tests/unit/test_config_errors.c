@@ -244,6 +244,8 @@ static const struct broken {
      "extra_config.telemetry/influx.password", "expected a string"},
     {INFLUX("'address': 'http://h', 'username': 'a\\nb'"), LIMPET_ERR_RANGE, 4, 36,
      "extra_config.telemetry/influx.username", "control characters"},
+    {INFLUX("'address': 'http://h', 'username': 'a:b'"), LIMPET_ERR_RANGE, 4, 36,
+     "extra_config.telemetry/influx.username", "must not contain"},
     {EXTRA("'telemetry/logging': {'level': 'info'}"), LIMPET_ERR_RANGE, 3, 32,
      "extra_config.telemetry/logging.level", "expected one of DEBUG INFO WARNING ERROR CRITICAL"},
     {EXTRA("'router': {'echo_endpoint': true}"), LIMPET_ERR_RANGE, 3, 12,

@@ -284,6 +284,45 @@ static void test_garbage(void)
     }
 }
 
+/* A bit of the second of three entries turns: only that record is lost, and no number goes back;
+ * the next entry begins a new sector only when the changed one was the last. */
+static void test_changed_bit(void)
+{
+    struct journal j;
+    struct journal_record record;
+    struct journal_cursor cursor = {0};
+    erase_all();
+    power_on(UINT64_MAX);
+    journal_open(&j, &storage, 7);
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        append(&j, seq, record_of(seq));
+    }
+    uint32_t at_end = j.at;
+    CHECK(journal_next(&j, &cursor, &record) && journal_next(&j, &cursor, &record));
+    CHECK_EQ_UINT(record.seq, 2);
+    for (uint32_t bit = 0; bit < 8 * (16 + record.len); bit++) {
+        if (bit / 32 == 1) {
+            continue; /* kind and length: where the next entry begins */
+        }
+        uint8_t *byte = &flash.bytes[record.at - 16 + bit / 8];
+        *byte ^= (uint8_t)(1u << bit % 8);
+        journal_open(&j, &storage, 7);
+        CHECK_EQ_UINT(j.counters.produced, 3);
+        CHECK_EQ_UINT(j.at, at_end);
+        struct journal_record found[2];
+        cursor = (struct journal_cursor){0};
+        CHECK(journal_next(&j, &cursor, &found[0]) && journal_next(&j, &cursor, &found[1]));
+        CHECK_EQ_UINT(found[0].seq, 1);
+        CHECK_EQ_UINT(found[1].seq, 3);
+        CHECK(!journal_next(&j, &cursor, &found[0]));
+        *byte ^= (uint8_t)(1u << bit % 8);
+    }
+    flash.bytes[at_end - 4] ^= 1u; /* of the last one */
+    journal_open(&j, &storage, 7);
+    CHECK_EQ_UINT(j.counters.produced, 2);
+    CHECK_EQ_UINT(j.at, SECTOR_LEN);
+}
+
 static void test_too_long_and_off(void)
 {
     static char bytes[SECTOR_LEN];
@@ -309,6 +348,7 @@ int main(void)
     test_dates();
     test_fingerprint();
     test_garbage();
+    test_changed_bit();
     test_too_long_and_off();
     CHECK(!set_bits);
     return check_result();

@@ -143,13 +143,28 @@ static void test_again(void)
     CHECK(wall_clock_unix_ns(&clock_under_test, mono_ns()) < (TIME_S - 86400 + 10) * NS_PER_S);
 }
 
-static void check_refused(void)
+static size_t count_logged(const char *text)
 {
+    size_t count = 0;
+    for (const char *at = strstr(log_text, text); at != NULL; at = strstr(at + 1, text)) {
+        count++;
+    }
+    return count;
+}
+
+/* Counted as refused, not as unanswered, and said once. */
+static void check_refused(const char *why)
+{
+    char line[120];
+    snprintf(line, sizeof line, "WARNING: [SERVICE: Clock] 10.0.0.1: %s; points wait for a clock\n",
+             why);
     world_run(20000);
     CHECK(!clock_under_test.known);
     CHECK(server.questions >= 3);
     CHECK(clock_under_test.refused >= 3);
-    CHECK(clock_under_test.unanswered >= 2);
+    CHECK_EQ_UINT(clock_under_test.unanswered, 0);
+    CHECK_EQ_UINT(count_logged(line), 1);
+    CHECK_EQ_UINT(count_logged("WARNING"), 1);
     struct server good = {.unix_s = TIME_S, .flags = 0x24, .stratum = 2, .len = 48};
     server = good;
     world_run(70000);
@@ -160,31 +175,31 @@ static void test_refused(void)
 {
     start("10.0.0.1:12300");
     server.unix_s = LIMPET_BUILD_UNIX_S - 1;
-    check_refused();
+    check_refused("its date is before this version of Limpet");
     start("10.0.0.1:12300");
     server.unix_s = -1; /* 1969 */
-    check_refused();
+    check_refused("its date is before this version of Limpet");
     start("10.0.0.1:12300");
     server.flags = 0xE4; /* its clock is not set */
-    check_refused();
+    check_refused("it says that its own clock is not set");
     start("10.0.0.1:12300");
     server.stratum = 16;
-    check_refused();
+    check_refused("it says that its own clock is not set");
     start("10.0.0.1:12300");
     server.stratum = 0; /* kiss of death */
-    check_refused();
+    check_refused("it says that its own clock is not set");
     start("10.0.0.1:12300");
     server.flags = 0x23; /* a question */
-    check_refused();
+    check_refused("what it answers is none to the question");
     start("10.0.0.1:12300");
     server.forget = true;
-    check_refused();
+    check_refused("what it answers is none to the question");
     start("10.0.0.1:12300");
     server.len = 47;
-    check_refused();
+    check_refused("its answer is too short");
     start("10.0.0.1:12300");
     server.elsewhere = true;
-    check_refused();
+    check_refused("what it answers is none to the question");
 }
 
 /* Also after 2036, when the seconds of NTP begin again. */
@@ -203,6 +218,7 @@ static void test_twice(void)
     world_run(100);
     CHECK_EQ_UINT(clock_under_test.answers, 1);
     CHECK_EQ_UINT(clock_under_test.refused, 1);
+    CHECK_EQ_UINT(count_logged("WARNING"), 0);
     check_time(TIME_S);
 }
 
@@ -217,9 +233,43 @@ static void test_silent(void)
     world_run(600000);
     CHECK(server.questions - before >= 8 && server.questions - before <= 12);
     CHECK(clock_under_test.unanswered + 1 >= server.questions);
+    CHECK_EQ_UINT(count_logged("10.0.0.1: no answer; points wait for a clock\n"), 1);
     server.silent = false;
     world_run(70000);
     CHECK(clock_under_test.known);
+    CHECK_EQ_UINT(count_logged("set by the time server\n"), 1);
+}
+
+/* A server that was good once: what is wrong is said, and when it is over. One lost answer is
+ * nothing. */
+static void test_lost_later(void)
+{
+    start("10.0.0.1:12300");
+    world_run(100);
+    server.silent = true;
+    world_run(1030000);
+    CHECK_EQ_UINT(count_logged("WARNING"), 0);
+    world_run(20000);
+    CHECK_EQ_UINT(count_logged("no answer; the time goes on from the last good answer\n"), 1);
+    server.silent = false;
+    server.stratum = 16;
+    world_run(70000);
+    CHECK_EQ_UINT(count_logged("its own clock is not set; the time goes on"), 1);
+    server.stratum = 2;
+    world_run(70000);
+    CHECK_EQ_UINT(count_logged("set by the time server\n"), 2);
+    CHECK_EQ_UINT(count_logged("WARNING"), 2);
+}
+
+/* No resolver is known here: no question ever goes out. */
+static void test_not_resolved(void)
+{
+    start("ntp.example");
+    world_run(60000);
+    CHECK_EQ_UINT(server.questions, 0);
+    CHECK_EQ_UINT(count_logged("ntp.example: its name is not resolved; points wait for a clock\n"),
+                  1);
+    CHECK_EQ_UINT(count_logged("WARNING"), 1);
 }
 
 /* DHCP's option 42: used without a configured server, else not. Port 123, as no option says. */
@@ -279,6 +329,8 @@ int main(void)
     test_next_era();
     test_twice();
     test_silent();
+    test_lost_later();
+    test_not_resolved();
     test_dhcp();
     test_none();
     sntp_stop();

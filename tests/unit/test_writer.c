@@ -67,7 +67,8 @@ static void test_heads_v2(void)
                   "HTTP/1.1\r\nHost: influx:8086\r\nUser-Agent: Limpet\r\n"
                   "Authorization: Token t0ken==\r\n");
     fake_call_fail(f, LIMPET_ERR_RESET);
-    CHECK(logged("the windows wait") && !logged("t0ken"));
+    CHECK(logged(": a write failed: connection reset") && !logged("the windows wait") &&
+          !logged("t0ken"));
 
     set_up(LIMPET_S_TO_NS(2), 0);
     config.token = SLICE_LIT("t");
@@ -298,12 +299,20 @@ static void test_partial_named(void)
 static void test_refused(void)
 {
     start_with(3, 0);
-    answer_next(400, "", "unable to parse");
+    char line[120];
+    struct fake_call *f = next_call();
+    snprintf(line, sizeof line,
+             "rp=: 3 windows, %u bytes: refused; it is sent again in parts: status 400: unable to",
+             (unsigned)writer.batch.body_len);
+    answer(f, 400, "", "unable to parse");
+    CHECK(logged(line));
+    forget_log();
     CHECK_EQ_UINT(writer.store.windows_dropped, 0);
     CHECK_EQ_UINT(writer.batch.count, 1);
     deliver(next_call());
     answer_next(400, "", "unable to parse");
     CHECK(logged("1 window dropped: InfluxDB will never take"));
+    CHECK(logged(" bytes: refused for good: status 400: unable to parse") && !logged("parts"));
     deliver(next_call());
     CHECK_EQ_UINT(writer.store.windows_written, 2);
     CHECK_EQ_UINT(writer.store.windows_dropped, 1);
@@ -325,6 +334,8 @@ static void test_too_large(void)
     fake_call_answer(f, 413, "", "too large", true);
     CHECK_EQ_UINT(writer.batch.count, 1);
     deliver(next_call());
+    CHECK_EQ_UINT(writer.batch.count, 2);
+    answer_next(413, "", "");
     answer_next(413, "", "");
     CHECK_EQ_UINT(writer.store.windows_dropped, 1);
     deliver(next_call());
