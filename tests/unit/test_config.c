@@ -395,7 +395,7 @@ static void test_idle(void)
         {ENDPOINT(NO_OP, ",\"target\":\"a\",\"allow\":[\"a\"],\"group\":\"g\","
                          "\"mapping\":{\"a\":\"b\"},\"extra_config\":{\"backend/http\":"
                          "{\"return_error_code\":true,\"return_error_details\":\"x\"}}"),
-         6,
+         7,
          "1:121: endpoints[0].backend[0].target: has no effect: the endpoint's output_encoding is "
          "\"no-op\""},
         {ENDPOINT(NO_OP, ",\"target\":\"\",\"deny\":[]"), 0, ""},
