@@ -359,7 +359,7 @@ static void write_code(struct out *out, const struct tls_conn *conn, int code)
     } else if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
         out_text(out, "the server refused: ");
         out_text(out, wants_certificate(conn)
-                          ? "handshake failure: it may want a client certificate, and none is set"
+                          ? "handshake failure: perhaps for want of a client certificate"
                           : alert_text(conn->ssl.in_msg[1]));
         out_text(out, " (alert ");
         out_u64(out, conn->ssl.in_msg[1]);
