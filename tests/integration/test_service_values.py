@@ -306,8 +306,9 @@ def test_memory_and_goroutines():
             stats = daemon.stats()
             return (stats[service + "NumGoroutine"], stats[service + "MemStats.HeapAlloc"],
                     stats[service + "MemStats.HeapObjects"], stats)
-        lib.wait_until(lambda: look()[3]["limpet.metrics.windows"] >= 2, "two windows")
-        idle = look()
+        # Two windows, and a tick that none of our own questions fell into.
+        idle = lib.wait_until(lambda: (now := look())[3]["limpet.metrics.windows"] >= 2 and now[0] == 0
+                              and now, "an idle sample")
         conns = [connect(daemon.port) for _ in range(20)]
         # Sampled together at a tick; pcbs of the answers before may still be closing in the first.
         lib.wait_until(lambda: look()[0] >= 20 and look()[1] > idle[1] + 20 * 32768
