@@ -101,8 +101,8 @@ def test_every_key_is_documented():
 # Where the values are tested that no test calls by their name: the file, and what stands for them in it.
 TESTED_AS = {
     "unit/test_client_pool.c": {"backend.calls_waited": "client.waited"},
+    "unit/test_bodies.c": {"gateway.bodies.used": "bodies_used", "gateway.bodies.refused": "bodies_refused"},
     "unit/test_exchange.c": {"backend.redirect_hosts_used": "redirect_host_count",
-                             "gateway.bodies.used": "bodies_used", "gateway.bodies.refused": "bodies_refused",
                              "gateway.exchanges.used": "exchanges_used",
                              "gateway.exchanges.refused": "exchanges_refused"},
     "unit/test_pipe.c": {"gateway.calls.refused": "calls_refused"},
