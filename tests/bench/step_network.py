@@ -2,10 +2,12 @@
 
 A step sends one frame and waits until the guest sleeps again; then everything that the guest sent is
 answered, in order. So the frames of an exchange are the same ones each time, whatever the host does
-meanwhile, and the guest's instructions can be counted (tests/bench/count_firmware). No loss, no timers:
-nothing here repeats a segment.
+meanwhile, and the guest's instructions can be counted (tests/bench/count_firmware). Nothing here repeats a
+segment; what the guest repeats, since the host was too slow for its timers, is acknowledged again.
 """
+import collections
 import os
+import select
 import struct
 import sys
 import time
@@ -18,6 +20,7 @@ MSS_OPTION = struct.pack("!BBH", 2, 4, 1460)
 WINDOW = 65535
 BACKEND_PORT = 8081
 DEADLINE_S = 30
+HANDED_OVER_S = 0.001 # from the socket to `arrived`
 
 
 class End:
@@ -45,8 +48,9 @@ class End:
         length = len(payload) + (1 if flags & (SYN | FIN) else 0)
         if flags & SYN:
             self.open = True
-        else:
-            assert sequence == self.acknowledged, "a segment is lost or repeated"
+        elif sequence != self.acknowledged:
+            self.owes_ack = True
+            return
         self.acknowledged = sequence + length
         self.received += payload
         self.owes_ack = self.owes_ack or length > 0
@@ -59,7 +63,7 @@ class StepNetwork(net.Network):
     url = f"http://10.9.0.1:{BACKEND_PORT}"
 
     def __init__(self, count, answer):
-        self.arrived = []
+        self.arrived = collections.deque() # filled by the thread that serves
         self.ends = {}
         self.count = count
         self.answer = answer
@@ -72,16 +76,22 @@ class StepNetwork(net.Network):
     def step(self, packet):
         before = self.count()
         self.send(net.ethernet(self.mac, 0x0800, packet))
-        self.count(before + 1)
+        self.rest(before + 1)
+
+    def rest(self, at_least):
+        """Until the guest sleeps and all that it sent is here."""
+        self.count(at_least)
+        while select.select([self.socket], [], [], 0)[0]:
+            time.sleep(HANDED_OVER_S)
+        time.sleep(HANDED_OVER_S)
 
     def turn(self):
         """Takes what has arrived, then answers as each end would: a backend at once with its answer, the
         others with one acknowledgement."""
-        frames, self.arrived = self.arrived, []
-        for frame in frames:
-            self.take(frame)
-        if not frames:
-            self.count()
+        if not self.arrived:
+            self.rest(0)
+        while self.arrived:
+            self.take(self.arrived.popleft())
         for end in list(self.ends.values()):
             if end.ports[0] == BACKEND_PORT and end.received.endswith(b"\r\n\r\n"):
                 request, end.received = end.received, b""
