@@ -622,7 +622,7 @@ static void finish_refused(struct backend *b)
     if (body->type_len > 0) {
         memcpy(body->bytes + body->len, type.ptr, type.len);
     }
-    b->body = NULL;
+    b->body = NULL; /* a failure gives back what is no whole body; this one is whole */
     fail_status(b, b->refused);
     b->body = body;
 }

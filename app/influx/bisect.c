@@ -2,7 +2,6 @@
 
 #include <stdint.h>
 
-static size_t twice(size_t count);
 static size_t half(size_t count);
 
 void bisect_init(struct bisect *b)
@@ -21,13 +20,13 @@ size_t bisect_count(const struct bisect *b)
     return count < b->length_max ? count : b->length_max;
 }
 
-void bisect_taken(struct bisect *b, size_t count, bool quick)
+void bisect_taken(struct bisect *b, size_t count)
 {
     if (b->suspects == 0) {
-        b->count_max = twice(b->count_max);
+        b->count_max = b->count_max > SIZE_MAX / 2 ? SIZE_MAX : 2 * b->count_max;
     }
     if (b->length_max < SIZE_MAX) {
-        b->length_max = quick ? twice(b->length_max) : b->length_max + 1;
+        b->length_max++;
     }
     bisect_left(b, count);
 }
@@ -48,11 +47,6 @@ void bisect_refused(struct bisect *b, size_t count)
 void bisect_too_long(struct bisect *b, size_t count)
 {
     b->length_max = half(count);
-}
-
-static size_t twice(size_t count)
-{
-    return count > SIZE_MAX / 2 ? SIZE_MAX : 2 * count;
 }
 
 static size_t half(size_t count)

@@ -4,8 +4,8 @@
  * that comes first is tried next, and so on: with one such window among n that takes at most
  * 2 log2(n) + 8 requests until all others are written, with any number of them at most 2 n, and no
  * window is given up but one that was refused alone. A batch that is too long (413, or not answered
- * in time) is halved; its length grows again with every batch that is taken: twice as long after
- * one that was quick, by one window else. */
+ * in time) is halved; its length grows again by one window with every batch that is taken, so where
+ * the limit stays at most every second request is one too many. */
 #ifndef LIMPET_INFLUX_BISECT_H
 #define LIMPET_INFLUX_BISECT_H
 
@@ -25,9 +25,8 @@ void bisect_init(struct bisect *bisect);
 bool bisect_knows(const struct bisect *bisect);
 /* Windows of the next batch, at most; >= 1. */
 size_t bisect_count(const struct bisect *bisect);
-/* The oldest `count` windows left: the server took them (`quick`: twice as many would pass in time,
- * too), or they were dropped (not one by one). */
-void bisect_taken(struct bisect *bisect, size_t count, bool quick);
+/* The oldest `count` windows left: the server took them, or they were dropped (not one by one). */
+void bisect_taken(struct bisect *bisect, size_t count);
 void bisect_left(struct bisect *bisect, size_t count);
 /* The batch of `count` was refused. With 1 that window is the one: the caller drops it. */
 void bisect_refused(struct bisect *bisect, size_t count);

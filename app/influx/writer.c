@@ -38,7 +38,6 @@ static void end_call(struct writer *w, int err);
 static void end_ping(struct writer *w, int err);
 static void end_write(struct writer *w, int err);
 static void written(struct writer *w, bool partial);
-static bool is_quick(const struct writer *w);
 static size_t count_outdated(const struct writer *w);
 static void refused(struct writer *w);
 static void drop_refused(struct writer *w);
@@ -214,7 +213,6 @@ static void start_call(struct writer *w, bool ping)
 
 static void set_deadline(struct writer *w)
 {
-    w->progress_ns = w->now_ns;
     timer_set(w->timers, &w->call_timer, w->now_ns + LIMPET_MS_TO_NS(LIMPET_INFLUX_TIMEOUT_MS),
               on_deadline, w);
 }
@@ -401,7 +399,7 @@ static void written(struct writer *w, bool partial)
     w->bytes_written += w->batch.body_len;
     w->points_written += w->batch.points - w->refused;
     w->points_refused += w->refused;
-    bisect_taken(&w->bisect, w->batch.count, is_quick(w));
+    bisect_taken(&w->bisect, w->batch.count);
     size_t outdated = count_outdated(w);
     if (outdated > 0) {
         store_drop(&w->store, outdated, STORE_DROP_REFUSED);
@@ -409,12 +407,6 @@ static void written(struct writer *w, bool partial)
     store_written(&w->store, w->batch.count - outdated);
     end_batch(w);
     push(w);
-}
-
-/* Then twice as much would have been answered in time, too. */
-static bool is_quick(const struct writer *w)
-{
-    return w->now_ns - w->progress_ns <= LIMPET_MS_TO_NS(LIMPET_INFLUX_TIMEOUT_MS) / 2;
 }
 
 /* Windows of the batch that the server refused as older than what it keeps: these are its oldest.

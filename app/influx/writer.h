@@ -42,7 +42,6 @@ struct writer {
     struct client_call call;
     struct timer timer;      /* next push or next try */
     struct timer call_timer; /* deadline of the request */
-    uint64_t progress_ns;    /* its start, or when the connection last took bytes of it */
     uint64_t next_push_ns;   /* start + phase + n x ttl, n = 1, 2, ... */
     uint64_t now_ns;
     int64_t unix_ns; /* 0 = the wall clock is not known */

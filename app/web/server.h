@@ -162,8 +162,7 @@ bool server_body_done(const struct server_conn *c); /* everything was consumed *
  * written by the server, the handler's are left out; Date where the handler writes none. Until
  * server_head_end said LIMPET_OK the handler may begin again. A head longer than
  * LIMPET_HEAD_OUT_LEN_MAX (more fits when the request's head was short): server_head_end returns
- * LIMPET_ERR_TOO_LONG and nothing was sent: begin again with another
- * answer. */
+ * LIMPET_ERR_TOO_LONG and nothing was sent: begin again with another answer. */
 void server_begin(struct server_conn *c, unsigned status, enum message_framing framing,
                   uint64_t length);
 void server_field(struct server_conn *c, struct slice name, struct slice value);

@@ -230,6 +230,8 @@ def test_limits_have_their_status():
                         HELLO_CHUNKS):
             answers = split(talk(daemon.stats_port, request + FOLLOW))
             assert [answer[0] for answer in answers] == [200, 404], answers
+        too_long = b"POST /__stats HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"
+        assert [answer[0] for answer in split(talk(daemon.stats_port, too_long))] == [413]
 
 
 def test_methods_of_the_metrics():
